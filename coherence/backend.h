@@ -1,0 +1,125 @@
+#pragma once
+
+#include <sys/statvfs.h>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/status.h"
+#include "coherence/attr.h"
+
+namespace ocfsgw::coherence {
+
+/// An inode as its backend finds it: immutable, costs no descriptor where the file system has file handles.
+class BackendNode {
+ public:
+  explicit BackendNode(InodeId id) : id_(id) {}
+  virtual ~BackendNode() = default;
+  BackendNode(const BackendNode&) = delete;
+  BackendNode& operator=(const BackendNode&) = delete;
+  InodeId id() const { return id_; }
+  /// Bytes from which Backend::Resolve makes this node again after a restart; empty where that is not possible.
+  virtual std::string Token() const = 0;
+
+ private:
+  const InodeId id_;
+};
+using NodeRef = std::shared_ptr<const BackendNode>;
+
+struct Found {
+  NodeRef node;
+  FileAttr attr;
+};
+
+struct DirectoryEntry {
+  std::string name;
+  uint64_t ino = 0;
+  uint8_t type = 0;  ///< DT_* of readdir(3).
+};
+
+/// Whose identity a new object is created with.
+struct Caller {
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+};
+
+/// An open file of the shared file system; closed by the destructor. Thread-safe, as descriptors are.
+class BackendFile {
+ public:
+  virtual ~BackendFile() = default;
+  /// Fewer bytes than asked for only at the end of the file.
+  virtual Result<size_t> Read(uint64_t offset, std::span<std::byte> into) = 0;
+  /// Writes all of it or fails; with O_APPEND at the end of the file, wherever that is, in one atomic step.
+  /// A short write (full disk) is returned as the number of bytes written, if it is not 0.
+  virtual Result<size_t> Write(uint64_t offset, std::span<const std::byte> from) = 0;
+  virtual Status Sync(bool data_only) = 0;
+  /// What close(2) of one of several descriptors would report.
+  virtual Status Flush() = 0;
+  /// `mode` as in fallocate(2).
+  virtual Status Allocate(int mode, uint64_t offset, uint64_t length) = 0;
+  /// `whence` SEEK_DATA or SEEK_HOLE.
+  virtual Result<uint64_t> Seek(uint64_t offset, int whence) = 0;
+  virtual Result<FileAttr> Stat() = 0;
+};
+
+struct Created {
+  Found found;
+  std::unique_ptr<BackendFile> file;
+};
+
+/// Blocking calls on the shared file system by inode, below every cache of ours. Thread-safe. Every call may wait for
+/// the cluster's lock manager: never call with a mutex held, nor while holding a lease that is being recalled (see
+/// docs/COHERENCE.md, forced release). Errors are kSystem with the file system's own errno, to be passed on unchanged.
+/// Names are single components without '/'; `.` and `..` are not used.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual NodeRef Root() = 0;
+  /// A node from BackendNode::Token(), without I/O; the first use of it says ESTALE if the inode is gone.
+  /// kUnsupported where inodes have no handles, kCorrupt if `token` is not one of this backend's.
+  virtual Result<NodeRef> Resolve(InodeId id, const std::string& token) = 0;
+
+  virtual Result<Found> Lookup(const NodeRef& parent, const std::string& name) = 0;
+  virtual Result<FileAttr> Stat(const NodeRef& node) = 0;
+  /// `file` may be an open file of the node, or null.
+  virtual Result<FileAttr> SetAttr(const NodeRef& node, const AttrChange& change, BackendFile* file) = 0;
+  virtual Result<std::string> ReadLink(const NodeRef& node) = 0;
+  /// All entries of a directory, `.` and `..` left out.
+  virtual Result<std::vector<DirectoryEntry>> List(const NodeRef& directory) = 0;
+
+  /// `flags` of open(2): access mode, O_APPEND, O_TRUNC, O_SYNC and O_DSYNC count, others are ignored.
+  virtual Result<std::unique_ptr<BackendFile>> Open(const NodeRef& node, int flags) = 0;
+  /// Creates a regular file and opens it; fails with EEXIST only if `flags` has O_EXCL.
+  virtual Result<Created> Create(const NodeRef& parent, const std::string& name, uint32_t mode, int flags,
+                                 const Caller& caller) = 0;
+  virtual Result<Found> MakeNode(const NodeRef& parent, const std::string& name, uint32_t mode, uint64_t rdev,
+                                 const Caller& caller) = 0;
+  virtual Result<Found> MakeDirectory(const NodeRef& parent, const std::string& name, uint32_t mode,
+                                      const Caller& caller) = 0;
+  virtual Result<Found> MakeSymlink(const NodeRef& parent, const std::string& name, const std::string& target,
+                                    const Caller& caller) = 0;
+  virtual Result<Found> Link(const NodeRef& node, const NodeRef& parent, const std::string& name) = 0;
+  virtual Status Unlink(const NodeRef& parent, const std::string& name) = 0;
+  virtual Status RemoveDirectory(const NodeRef& parent, const std::string& name) = 0;
+  /// `flags` of renameat2(2).
+  virtual Status Rename(const NodeRef& from, const std::string& from_name, const NodeRef& to,
+                        const std::string& to_name, unsigned flags) = 0;
+
+  virtual Result<std::string> GetXattr(const NodeRef& node, const std::string& name) = 0;
+  /// Names, each ended by NUL, as listxattr(2) gives them.
+  virtual Result<std::string> ListXattr(const NodeRef& node) = 0;
+  /// `flags` of setxattr(2).
+  virtual Status SetXattr(const NodeRef& node, const std::string& name, std::span<const std::byte> value,
+                          int flags) = 0;
+  virtual Status RemoveXattr(const NodeRef& node, const std::string& name) = 0;
+
+  virtual Status SyncDirectory(const NodeRef& directory, bool data_only) = 0;
+  virtual Result<struct statvfs> StatFs() = 0;
+};
+
+}  // namespace ocfsgw::coherence
