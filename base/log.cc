@@ -12,10 +12,14 @@ namespace {
 
 spdlog::level::level_enum ToSpdlog(Level level) {
   switch (level) {
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kWarning: return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarning:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -44,8 +48,9 @@ Status Configure(const Options& options) {
     auto logger = std::make_shared<spdlog::logger>("ocfsgw", std::move(sink));
     logger->set_level(ToSpdlog(options.level));
     logger->flush_on(spdlog::level::debug);
-    logger->set_pattern(options.syslog && options.file.empty() ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ ocfsgw[%P] %l: %v",
-                        spdlog::pattern_time_type::utc);
+    logger->set_pattern(
+        options.syslog && options.file.empty() ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ ocfsgw[%P] %l: %v",
+        spdlog::pattern_time_type::utc);
     spdlog::set_default_logger(std::move(logger));
   } catch (const spdlog::spdlog_ex& error) {
     return {StatusCode::kInvalidArgument, fmt::format("log file {}: {}", options.file, error.what())};

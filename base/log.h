@@ -18,7 +18,7 @@ Result<Level> ParseLevel(std::string_view name);
 
 struct Options {
   Level level = Level::kInfo;
-  std::string file;     ///< Append to this file; empty: stderr, or syslog if `syslog` is set.
+  std::string file;  ///< Append to this file; empty: stderr, or syslog if `syslog` is set.
   bool syslog = false;
 };
 

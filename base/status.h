@@ -50,8 +50,8 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}             // NOLINT(google-explicit-constructor)
-  Result(Status status) : state_(std::move(status)) {}      // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Status status) : state_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   /// The error, or an ok Status.
@@ -74,11 +74,11 @@ class [[nodiscard]] Result {
 #define OCFSGW_CONCAT(a, b) OCFSGW_CONCAT_INNER(a, b)
 
 /// Returns from the enclosing function if `expr` (a Status) is not ok.
-#define OCFSGW_RETURN_IF_ERROR(expr)                  \
-  do {                                                \
-    if (auto status_ = (expr); !status_.ok()) {       \
-      return status_;                                 \
-    }                                                 \
+#define OCFSGW_RETURN_IF_ERROR(expr)            \
+  do {                                          \
+    if (auto status_ = (expr); !status_.ok()) { \
+      return status_;                           \
+    }                                           \
   } while (false)
 
 /// `lhs` = value of `rexpr` (a Result), or returns its Status from the enclosing function.
