@@ -85,6 +85,7 @@ class [[nodiscard]] Result {
     }                                                       \
   } while (false)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `lhs` may be a declaration
 /// `lhs` = value of `rexpr` (a Result), or returns its Status from the enclosing function.
 #define OCFSGW_ASSIGN_OR_RETURN(lhs, rexpr) \
   OCFSGW_ASSIGN_OR_RETURN_INNER(OCFSGW_CONCAT(ocfsgw_result_, __LINE__), lhs, rexpr)
@@ -94,5 +95,6 @@ class [[nodiscard]] Result {
     return result.status();                               \
   }                                                       \
   lhs = std::move(result).value()
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace ocfsgw
