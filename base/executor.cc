@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cassert>
 #include <thread>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace ocfsgw {
 struct AsioExecutor::Impl {
   explicit Impl(const ExecutorOptions& options)
       : queue_max(options.queue_max), work(boost::asio::make_work_guard(context)) {
+    assert(options.threads >= 1);
     for (size_t i = 0; i < options.threads; ++i) {
       threads.emplace_back([this, name = options.name.substr(0, 15)] {
         pthread_setname_np(pthread_self(), name.c_str());
@@ -32,7 +34,7 @@ struct AsioExecutor::Impl {
   boost::asio::io_context context;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work;
   std::atomic<size_t> queued{0};
-  std::atomic<bool> stopping{false};  // a Post that overlaps Stop may still be dropped
+  std::atomic<bool> stopping{false};
   std::vector<std::thread> threads;
 };
 
@@ -42,10 +44,8 @@ AsioExecutor::~AsioExecutor() { Stop(); }
 
 bool AsioExecutor::Post(Task task) {
   Impl& impl = *impl_;
-  if (impl.stopping.load()) {
-    return false;
-  }
-  if (impl.queued.fetch_add(1) >= impl.queue_max) {
+  // Counted before `stopping` is looked at: either Stop() waits for this task, or this sees Stop().
+  if (impl.queued.fetch_add(1) >= impl.queue_max || impl.stopping.load()) {
     impl.TaskDone();
     return false;
   }

@@ -15,9 +15,11 @@ class Executor {
   using Task = std::function<void()>;
   virtual ~Executor() = default;
 
-  /// Queues `task`. False (task dropped, never run) when the queue is full or the executor has stopped. Never blocks.
+  /// Queues `task`. False (task dropped, never run) when the queue is full or the executor has stopped.
+  /// Never blocks.
   [[nodiscard]] virtual bool Post(Task task) = 0;
-  /// Queues `task` to run no earlier than `delay` from now. Not counted against the queue bound. Never blocks.
+  /// Queues `task` to run no earlier than `delay` from now; dropped if the executor stops before. Not counted
+  /// against the queue bound. Never blocks.
   virtual void PostAfter(Duration delay, Task task) = 0;
 };
 
@@ -28,7 +30,8 @@ struct ExecutorOptions {
 };
 
 /// Executor on Boost.Asio threads. Stop() (and the destructor) runs what is queued, drops timers, and joins;
-/// neither may be called from one of its own tasks. A task posted while Stop() runs may be dropped.
+/// neither may be called from one of its own tasks. A task for which Post said true has run when Stop()
+/// returns. Tasks may not throw.
 class AsioExecutor final : public Executor {
  public:
   explicit AsioExecutor(const ExecutorOptions& options);

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/status.h"
 
@@ -18,30 +19,34 @@ Result<Level> ParseLevel(std::string_view name);
 
 struct Options {
   Level level = Level::kInfo;
-  std::string file;     ///< Append to this file; empty: stderr, or syslog if `syslog` is set.
+  std::string file;  ///< Append to this file; empty: stderr, or syslog if `syslog` is set.
   bool syslog = false;
 };
 
-/// Replaces the sink. kInvalidArgument if the file cannot be opened; the log then stays as it was.
+/// Replaces the sink and the level (before the first call: stderr, kInfo). kInvalidArgument if the file
+/// cannot be opened; the log then stays as it was.
 Status Configure(const Options& options);
 
+/// Whether lines of this level are written; the functions below format nothing if not.
+bool Enabled(Level level);
+/// Writes one line; control characters in it become '?'.
 void Write(Level level, std::string_view line);
 
 template <typename... Args>
 void Debug(fmt::format_string<Args...> format, Args&&... args) {
-  Write(Level::kDebug, fmt::format(format, std::forward<Args>(args)...));
+  if (Enabled(Level::kDebug)) Write(Level::kDebug, fmt::format(format, std::forward<Args>(args)...));
 }
 template <typename... Args>
 void Info(fmt::format_string<Args...> format, Args&&... args) {
-  Write(Level::kInfo, fmt::format(format, std::forward<Args>(args)...));
+  if (Enabled(Level::kInfo)) Write(Level::kInfo, fmt::format(format, std::forward<Args>(args)...));
 }
 template <typename... Args>
 void Warning(fmt::format_string<Args...> format, Args&&... args) {
-  Write(Level::kWarning, fmt::format(format, std::forward<Args>(args)...));
+  if (Enabled(Level::kWarning)) Write(Level::kWarning, fmt::format(format, std::forward<Args>(args)...));
 }
 template <typename... Args>
 void Error(fmt::format_string<Args...> format, Args&&... args) {
-  Write(Level::kError, fmt::format(format, std::forward<Args>(args)...));
+  if (Enabled(Level::kError)) Write(Level::kError, fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace ocfsgw::log

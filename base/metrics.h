@@ -33,15 +33,15 @@ struct MetricSample {
   double value;
 };
 
-/// All metrics of one gateway; names follow Prometheus' conventions (ocfsgw_..., unit last, _total for counters).
-/// Thread-safe. Counters live as long as the registry; their addresses are stable.
+/// All metrics of one gateway; names follow Prometheus' conventions (ocfsgw_..., unit last, _total for
+/// counters). Thread-safe. Counters live as long as the registry; their addresses are stable.
 class MetricsRegistry {
  public:
   /// A new counter. REQUIRES: (name, labels) not registered before.
   Counter& AddCounter(std::string name, std::string help, MetricLabels labels = {});
-  /// `read` is called by every Snapshot, from any thread, under a leaf lock of the registry: it may take no lock that is held
-  /// while the registry is called, must not block, and must stay callable
-  /// until RemoveGauges(owner).
+  /// `read` is called by every Snapshot, from any thread, under a leaf lock of the registry: it may take no
+  /// lock that is held while the registry is called, must not block, and must stay callable until
+  /// RemoveGauges(owner).
   void AddGauge(const void* owner, std::string name, std::string help, std::function<double()> read,
                 MetricLabels labels = {});
   /// Forgets the gauges that `owner` added; none of their functions runs after it has returned.

@@ -5,7 +5,8 @@
 
 #include "base/clock.h"
 
-// Names of clang's thread-safety attributes (https://clang.llvm.org/docs/ThreadSafetyAnalysis.html); nothing elsewhere.
+// Names of clang's thread-safety attributes (https://clang.llvm.org/docs/ThreadSafetyAnalysis.html); nothing
+// elsewhere.
 #if defined(__clang__)
 #define OCFSGW_TSA(x) __attribute__((x))
 #else
@@ -24,8 +25,8 @@
 
 namespace ocfsgw {
 
-/// std::mutex that the compiler checks. Rule of the code base: never held across a lock-manager wait, a backend or
-/// RocksDB call, a kernel notification, a reply, or a callback (docs/LOCKING.md).
+/// std::mutex that the compiler checks. Rule of the code base: never held across a lock-manager wait, a
+/// backend or RocksDB call, a kernel notification, a reply, or a callback (docs/LOCKING.md).
 class CAPABILITY("mutex") Mutex {
  public:
   void Lock() ACQUIRE() { mutex_.lock(); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <string>
 #include <utility>
 #include <variant>
@@ -37,7 +38,7 @@ class [[nodiscard]] Status {
   int sys_errno() const { return errno_; }
   bool Is(StatusCode code) const { return code_ == code; }
   bool IsErrno(int err) const { return code_ == StatusCode::kSystem && errno_ == err; }
-  /// One line for a person: message, and the errno's text if there is one.
+  /// One line for a person: message, and the errno's text if there is one; never empty.
   std::string ToString() const;
 
  private:
@@ -50,8 +51,11 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}             // NOLINT(google-explicit-constructor)
-  Result(Status status) : state_(std::move(status)) {}      // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  /// REQUIRES: !status.ok(), or the caller would take "no value" for success.
+  Result(Status status) : state_(std::move(status)) {  // NOLINT(google-explicit-constructor)
+    assert(!std::get<Status>(state_).ok());
+  }
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   /// The error, or an ok Status.
@@ -74,21 +78,23 @@ class [[nodiscard]] Result {
 #define OCFSGW_CONCAT(a, b) OCFSGW_CONCAT_INNER(a, b)
 
 /// Returns from the enclosing function if `expr` (a Status) is not ok.
-#define OCFSGW_RETURN_IF_ERROR(expr)                  \
-  do {                                                \
-    if (auto status_ = (expr); !status_.ok()) {       \
-      return status_;                                 \
-    }                                                 \
+#define OCFSGW_RETURN_IF_ERROR(expr)                        \
+  do {                                                      \
+    if (auto ocfsgw_status = (expr); !ocfsgw_status.ok()) { \
+      return ocfsgw_status;                                 \
+    }                                                       \
   } while (false)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `lhs` may be a declaration
 /// `lhs` = value of `rexpr` (a Result), or returns its Status from the enclosing function.
 #define OCFSGW_ASSIGN_OR_RETURN(lhs, rexpr) \
-  OCFSGW_ASSIGN_OR_RETURN_INNER(OCFSGW_CONCAT(result_, __LINE__), lhs, rexpr)
+  OCFSGW_ASSIGN_OR_RETURN_INNER(OCFSGW_CONCAT(ocfsgw_result_, __LINE__), lhs, rexpr)
 #define OCFSGW_ASSIGN_OR_RETURN_INNER(result, lhs, rexpr) \
   auto result = (rexpr);                                  \
   if (!result.ok()) {                                     \
     return result.status();                               \
   }                                                       \
   lhs = std::move(result).value()
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace ocfsgw

@@ -1,0 +1,82 @@
+"""One mounted gateway: mount, umount, status, barrier."""
+import json
+import os
+import shutil
+import subprocess
+import time
+
+END_SECONDS = 30     # for the process to end after its umount
+
+
+class GatewayError(Exception):
+    pass
+
+
+def run(command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise GatewayError(f"{' '.join(command)}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+class Gateway:
+    def __init__(self, source, mount_point, options):
+        self.source, self.mount_point, self.options = source, mount_point, options
+
+    def mount(self):
+        # Installed, this would be `mount -t fuse.ocfsgw SOURCE ...`; but mount(8) drops PATH before it runs its helper, so
+        # a program elsewhere is named in full, the way mount.fuse3(8) describes.
+        program = shutil.which("ocfsgw") or "ocfsgw"
+        run(["mount", "-t", "fuse", f"{program}#{self.source}", self.mount_point, "-o", self.options])
+        if not self.mounted():
+            raise GatewayError(f"mount reported success, but nothing is mounted on {self.mount_point}")
+
+    def mounted(self):
+        """By the kernel's list: a mount whose gateway has died cannot even be stat'ed."""
+        with open("/proc/self/mounts") as file:
+            return any(line.split()[1] == self.mount_point for line in file)
+
+    def umount(self):
+        """Returns when the process has ended too, so that the cache directory is free."""
+        run(["umount", self.mount_point])
+        deadline = time.monotonic() + END_SECONDS
+        while self.processes():
+            if time.monotonic() > deadline:
+                raise GatewayError(f"the gateway has not ended {END_SECONDS} s after umount")
+            time.sleep(0.02)
+
+    def clean_up(self):
+        """Whatever happened before: nothing is mounted and no process is left."""
+        for option in ([], ["-l"]):
+            if self.mounted():
+                subprocess.run(["umount", *option, self.mount_point], stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + END_SECONDS
+        while (pids := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for pid in pids:
+            print(f"the gateway (pid {pid}) did not end by itself; killed", flush=True)
+            os.kill(pid, 9)
+
+    def processes(self):
+        """Processes called ocfsgw which have our mount point, a directory made for this run, as an argument."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    arguments = file.read().split(b"\0")
+            except OSError:
+                continue
+            if os.path.basename(arguments[0]) == b"ocfsgw" and self.mount_point.encode() in arguments:
+                found.append(int(pid))
+        return found
+
+    def barrier(self):
+        run(["ocfsgwctl", "--mount", self.mount_point, "barrier"])
+
+    def metrics(self):
+        return json.loads(run(["ocfsgwctl", "--mount", self.mount_point, "status", "--json"]))["metrics"]
+
+    def block_reads(self):
+        """Blocks read since the mount, (from the page store, from the shared file system)."""
+        metrics = self.metrics()
+        return tuple(metrics[f'ocfsgw_block_reads_total{{from="{where}"}}'] for where in ("store", "backend"))
