@@ -1,0 +1,192 @@
+// Every way to mount and to end a mount.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/mount/files.h"
+#include "tests/mount/gateway_mount.h"
+
+namespace ocfsgw::mounttest {
+namespace {
+
+/// mount(8) runs mount.fuse3 with the system's PATH, so the program has to be in it for `mount -t
+/// fuse.ocfsgw`.
+class ProgramInPath {
+ public:
+  ProgramInPath() {
+    std::error_code error;
+    if (std::filesystem::exists(kPath, error)) return;
+    std::filesystem::remove(kPath, error);  // a link to nowhere
+    std::filesystem::create_symlink(GatewayMount::Program(), kPath, error);
+    ours_ = !error;
+  }
+  ~ProgramInPath() {
+    std::error_code error;
+    if (ours_) std::filesystem::remove(kPath, error);
+  }
+
+ private:
+  static constexpr const char* kPath = "/usr/local/bin/ocfsgw";
+  bool ours_ = false;
+};
+
+class LifeCycle : public MountTest {
+ protected:
+  void SetUp() override {
+    MountTest::SetUp();
+    ASSERT_TRUE(WriteFile(gateway_.Source("hello"), "world"));
+  }
+  void ExpectServing() { EXPECT_EQ(ReadFile(gateway_.Mount("hello")), "world"); }
+};
+
+TEST_F(LifeCycle, BackgroundMountReturnsWhenItServes) {
+  const Outcome outcome = gateway_.Mounting(gateway_.Options());
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(outcome.out, "");
+  ExpectServing();
+  const auto status = gateway_.Ctl("status");
+  EXPECT_EQ(status.value("mountpoint", ""), gateway_.Mount());
+  EXPECT_EQ(status.value("source", ""), gateway_.Source());
+  EXPECT_EQ(status.value("pid", 0), gateway_.pid());
+  EXPECT_EQ(status.value("lease_provider", ""), "local");
+  EXPECT_TRUE(gateway_.Unmount());
+  EXPECT_FALSE(std::filesystem::exists(gateway_.Mount("hello")));
+  EXPECT_FALSE(std::filesystem::exists(gateway_.cache_dir() + "/control.sock"));
+}
+
+TEST_F(LifeCycle, ForegroundStaysUntilUnmounted) {
+  const std::string program = GatewayMount::Program();
+  const std::string options = gateway_.Options();
+  Fork process([&] {
+    return execl(program.c_str(), program.c_str(), gateway_.Source().c_str(), gateway_.Mount().c_str(), "-o",
+                 options.c_str(), "-f", nullptr);
+  });
+  ASSERT_TRUE(Eventually([&] { return gateway_.mounted(); }));
+  ExpectServing();
+  EXPECT_EQ(gateway_.pid(), process.pid());
+  ASSERT_EQ(umount2(gateway_.Mount().c_str(), 0), 0);
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(LifeCycle, MountByHelper) {
+  const Outcome outcome =
+      RunProgram({"mount", "-t", "fuse", GatewayMount::Program() + "#" + gateway_.Source(), gateway_.Mount(),
+                  "-o", gateway_.Options()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  ExpectServing();
+  EXPECT_TRUE(gateway_.Unmount());
+}
+
+TEST_F(LifeCycle, MountByType) {
+  const ProgramInPath in_path;
+  const Outcome outcome = RunProgram(
+      {"mount", "-t", "fuse.ocfsgw", gateway_.Source(), gateway_.Mount(), "-o", gateway_.Options()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  ExpectServing();
+  const Outcome shown = RunProgram({"findmnt", "-n", "-o", "FSTYPE,SOURCE", gateway_.Mount()});
+  EXPECT_EQ(shown.out, "fuse.ocfsgw " + gateway_.Source() + "\n");
+  const Outcome unmounted = RunProgram({"umount", gateway_.Mount()});
+  EXPECT_EQ(unmounted.exit_code, 0) << unmounted.err;
+  EXPECT_TRUE(Eventually([&] { return gateway_.pid() == 0; }));
+}
+
+TEST_F(LifeCycle, MountByFstab) {
+  const ProgramInPath in_path;
+  const std::string fstab = gateway_.Beside("fstab");
+  ASSERT_TRUE(
+      WriteFile(fstab, gateway_.Source() + " " + gateway_.Mount() + " fuse.ocfsgw " + gateway_.Options() +
+                           ",noauto,nofail,_netdev,allow_other,noatime,x-systemd.requires=none 0 0\n"));
+  const Outcome outcome = RunProgram({"mount", "--fstab", fstab, gateway_.Mount()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  ExpectServing();
+  EXPECT_TRUE(gateway_.Unmount());
+}
+
+TEST_F(LifeCycle, RemountIsRefusedWithOneLine) {
+  const ProgramInPath in_path;
+  ASSERT_EQ(RunProgram(
+                {"mount", "-t", "fuse.ocfsgw", gateway_.Source(), gateway_.Mount(), "-o", gateway_.Options()})
+                .exit_code,
+            0);
+  const Outcome outcome = RunProgram({"mount", "-o", "remount,ro", gateway_.Mount()});
+  EXPECT_NE(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "ocfsgw: remount is not supported: unmount and mount again\n");
+  ExpectServing();
+}
+
+TEST_F(LifeCycle, FusermountUnmounts) {
+  ASSERT_TRUE(gateway_.Start());
+  const pid_t pid = gateway_.pid();
+  EXPECT_EQ(RunProgram({"fusermount3", "-u", gateway_.Mount()}).exit_code, 0);
+  EXPECT_EQ(WaitForChild(pid), 0);
+  EXPECT_FALSE(gateway_.mounted());
+}
+
+TEST_F(LifeCycle, SignalsUnmountAndEndWithSuccess) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    ASSERT_TRUE(gateway_.Start());
+    ExpectServing();
+    const pid_t pid = gateway_.pid();
+    ASSERT_EQ(kill(pid, signal), 0);
+    EXPECT_EQ(WaitForChild(pid), 0) << "signal " << signal;
+    EXPECT_FALSE(gateway_.mounted());
+  }
+}
+
+TEST_F(LifeCycle, SignalUnmountsAMountInUse) {
+  ASSERT_TRUE(gateway_.Start());
+  const Descriptor in_use(open(gateway_.Mount("hello").c_str(), O_RDONLY));
+  ASSERT_GE(in_use.get(), 0);
+  const pid_t pid = gateway_.pid();
+  ASSERT_EQ(kill(pid, SIGTERM), 0);
+  EXPECT_EQ(WaitForChild(pid), 0);
+  EXPECT_FALSE(gateway_.mounted());
+}
+
+TEST_F(LifeCycle, MountOverTheSourceItself) {
+  gateway_.set_mountpoint(gateway_.Source());
+  ASSERT_TRUE(gateway_.Start());
+  ExpectServing();
+  EXPECT_TRUE(WriteFile(gateway_.Mount("new"), "through the mount"));
+  EXPECT_EQ(ReadFile(gateway_.Mount("new")), "through the mount");
+  EXPECT_TRUE(gateway_.Unmount());
+  EXPECT_EQ(ReadFile(gateway_.Source("new")), "through the mount");
+}
+
+TEST_F(LifeCycle, ReadOnlyMountRefusesChanges) {
+  ASSERT_TRUE(gateway_.Start("ro"));
+  ExpectServing();
+  const std::string file = gateway_.Mount("hello");
+  const auto error_of = [](int result) { return result < 0 ? errno : 0; };
+  EXPECT_EQ(error_of(open(file.c_str(), O_WRONLY)), EROFS);
+  EXPECT_EQ(error_of(open(gateway_.Mount("new").c_str(), O_WRONLY | O_CREAT, 0600)), EROFS);
+  EXPECT_EQ(error_of(mkdir(gateway_.Mount("dir").c_str(), 0700)), EROFS);
+  EXPECT_EQ(error_of(unlink(file.c_str())), EROFS);
+  EXPECT_EQ(error_of(chmod(file.c_str(), 0600)), EROFS);
+  EXPECT_EQ(error_of(truncate(file.c_str(), 0)), EROFS);
+  EXPECT_EQ(error_of(rename(file.c_str(), gateway_.Mount("other").c_str())), EROFS);
+}
+
+TEST_F(LifeCycle, KilledGatewayLeavesAMountThatCanBeReplaced) {
+  ASSERT_TRUE(gateway_.Start());
+  ExpectServing();
+  gateway_.Kill();
+  EXPECT_EQ(open(gateway_.Mount("hello").c_str(), O_RDONLY), -1);
+  EXPECT_EQ(errno, ENOTCONN);
+  const Outcome unmounted = RunProgram({"umount", gateway_.Mount()});
+  EXPECT_EQ(unmounted.exit_code, 0) << unmounted.err;
+  ASSERT_TRUE(gateway_.Start());
+  ExpectServing();
+  EXPECT_TRUE(gateway_.Ctl("status").is_object());
+  EXPECT_TRUE(gateway_.Unmount());
+}
+
+}  // namespace
+}  // namespace ocfsgw::mounttest
