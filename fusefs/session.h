@@ -19,7 +19,7 @@ class Session {
   static constexpr unsigned kThreadsMax = 64;
 
   /// Mounts at `mountpoint`; `options` are arguments of -o for libfuse. `context` outlives the session.
-  /// Errors: kUnavailable with one line for the user; libfuse may have printed another.
+  /// Errors: kUnavailable with one line for the user.
   static Result<std::unique_ptr<Session>> Mount(const std::string& mountpoint,
                                                 const std::vector<std::string>& options, MountContext* context);
   ~Session();

@@ -1,0 +1,115 @@
+// What the gateway refuses to mount: the exit status, and exactly one line on stderr.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/mount/files.h"
+#include "tests/mount/gateway_mount.h"
+
+namespace ocfsgw::mounttest {
+namespace {
+
+class Refusals : public MountTest {
+ protected:
+  void ExpectRefused(const Outcome& outcome, int exit_code, const std::string& part_of_message) {
+    EXPECT_EQ(outcome.exit_code, exit_code);
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_TRUE(outcome.err.starts_with("ocfsgw: ")) << outcome.err;
+    EXPECT_NE(outcome.err.find(part_of_message), std::string::npos) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_FALSE(gateway_.mounted());
+    EXPECT_EQ(gateway_.pid(), 0);
+  }
+  Outcome Mounting(const std::string& source, const std::string& mountpoint) {
+    return RunProgram({GatewayMount::Program(), source, mountpoint, "-o", gateway_.Options()});
+  }
+};
+
+TEST_F(Refusals, Usage) {
+  static constexpr std::pair<const char*, const char*> kCases[] = {
+      {"no_such_option", "no_such_option"},
+      {"no_such_option=1", "no_such_option"},
+      {"cache_size=12x", "cache_size=12x"},
+      {"cache_size=1K", "cache_size=1K"},
+      {"cache_size=", "cache_size"},
+      {"max_leases=0", "max_leases=0"},
+      {"recall_deadline_ms=soon", "recall_deadline_ms=soon"},
+      {"lease=none", "lease= is given twice"},
+      {"metrics=nowhere", "metrics=nowhere"},
+      {"fast=/", "fast="},
+      {"remount", "remount"},
+      {"ro,rw", "contradict"},
+      {"ro=1", "ro=1"},
+      {"max_staleness_ms=100", "max_staleness_ms=100"},
+  };
+  for (const auto& [option, message] : kCases) {
+    SCOPED_TRACE(option);
+    ExpectRefused(gateway_.Mounting(gateway_.Options(option)), 1, message);
+  }
+}
+
+TEST_F(Refusals, CommandLine) {
+  const std::string program = GatewayMount::Program();
+  ExpectRefused(RunProgram({program}), 1, "SOURCE and MOUNTPOINT");
+  ExpectRefused(RunProgram({program, gateway_.Source()}), 1, "SOURCE and MOUNTPOINT");
+  ExpectRefused(RunProgram({program, gateway_.Source(), gateway_.Mount(), "third"}), 1, "third");
+  ExpectRefused(RunProgram({program, gateway_.Source(), gateway_.Mount(), "--no-such-flag"}), 1,
+                "--no-such-flag");
+}
+
+TEST_F(Refusals, OptionsThatCannotBe) {
+  ExpectRefused(gateway_.Mounting("lease=local,cache_dir=" + gateway_.Source("cache")), 1, "cache_dir=");
+  ExpectRefused(gateway_.Mounting("lease=sometimes"), 1, "lease=sometimes");
+}
+
+TEST_F(Refusals, SourceMissing) {
+  ExpectRefused(Mounting(gateway_.Beside("missing"), gateway_.Mount()), 2, gateway_.Beside("missing"));
+}
+
+TEST_F(Refusals, SourceIsAFile) {
+  ASSERT_TRUE(WriteFile(gateway_.Beside("file"), ""));
+  ExpectRefused(Mounting(gateway_.Beside("file"), gateway_.Mount()), 2, gateway_.Beside("file"));
+}
+
+TEST_F(Refusals, MountPointMissing) {
+  ExpectRefused(Mounting(gateway_.Source(), gateway_.Mount("missing")), 3, gateway_.Mount("missing"));
+}
+
+TEST_F(Refusals, MountPointIsAFile) {
+  gateway_.set_mountpoint(gateway_.Beside("file"));
+  ASSERT_TRUE(WriteFile(gateway_.Mount(), ""));
+  ExpectRefused(Mounting(gateway_.Source(), gateway_.Mount()), 3, gateway_.Mount());
+}
+
+TEST_F(Refusals, MetricsPortTaken) {
+  const Descriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(listen(listener.get(), 1), 0);
+  ASSERT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  const std::string option = "metrics=127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  ExpectRefused(gateway_.Mounting(gateway_.Options(option)), 1, option);
+}
+
+TEST_F(Refusals, LogFileCannotBeOpened) {
+  ExpectRefused(gateway_.Mounting(gateway_.Options("log=" + gateway_.cache_dir())), 1, gateway_.cache_dir());
+}
+
+TEST_F(Refusals, SecondGatewayOnOneCacheDirectory) {
+  ASSERT_TRUE(gateway_.Start());
+  const std::string other = gateway_.Beside("other");
+  std::filesystem::create_directory(other);
+  const Outcome outcome = Mounting(gateway_.Source(), other);
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.err, "ocfsgw: the cache directory " + gateway_.cache_dir() +
+                             " is in use by another process: give each mount a directory of its own\n");
+  EXPECT_TRUE(gateway_.Ctl("status").is_object()) << "the first one's control socket is gone";
+}
+
+}  // namespace
+}  // namespace ocfsgw::mounttest
