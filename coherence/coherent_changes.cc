@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "coherence/coherent_fs.h"
 #include "coherence/page_request.h"
@@ -29,6 +30,19 @@ Result<size_t> CoherentFs::WriteThrough(BackendFile& backing, uint64_t offset, s
   OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing.Write(offset, from));
   metrics_.bytes_written.Add(n);
   return n;
+}
+
+Status CoherentFs::DropSetIds(Mutation& change, OpenFile& file) {
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+  change.Add(file.inode());
+  OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, backing->Stat());
+  uint32_t mode = attr.mode & 07777 & ~S_ISUID;
+  if ((mode & S_IXGRP) != 0)
+    mode &= ~S_ISGID;  // without it the bit means mandatory locking: should_remove_sgid()
+  if (mode == (attr.mode & 07777)) return Status::Ok();
+  AttrChange drop;
+  drop.mode = mode;
+  return backend_.SetAttr(file.inode()->node, drop, backing).status();
 }
 
 Status CoherentFs::Allocate(Mutation& change, OpenFile& file, int mode, uint64_t offset, uint64_t length) {

@@ -76,6 +76,9 @@ class CoherentFs {
   // Changes (coherent_changes.cc): `change` collects the inodes; destroy it after the answer.
   /// `cached`: the kernel has the bytes in its page cache too.
   Result<size_t> Write(Mutation& change, OpenFile& file, uint64_t offset, std::span<const std::byte> from, bool cached);
+  /// What a user's write does to set-user-ID and set-group-ID bits: the kernel leaves it to us for direct
+  /// writes, and the backend does it for nobody who is privileged, as this process is. Call before Write.
+  Status DropSetIds(Mutation& change, OpenFile& file);
   Status Allocate(Mutation& change, OpenFile& file, int mode, uint64_t offset, uint64_t length);
   Result<FileAttr> SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr, OpenFile* file);
   Result<std::pair<Entry, std::unique_ptr<OpenFile>>> Create(Mutation& change, const InodePtr& parent,

@@ -75,6 +75,12 @@ void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, of
   Mutation change(fs.leases());
   // Pages written back from a mapping come with any handle of the inode's, direct or not.
   const bool cached = fi->writepage || !file.direct();
+  if (!cached && fuse_req_ctx(req)->uid != 0) {
+    if (const Status status = fs.DropSetIds(change, file); !status.ok()) {
+      ReplyStatus(req, status);
+      return;
+    }
+  }
   const auto written = fs.Write(change, file, static_cast<uint64_t>(offset),
                                 std::as_bytes(std::span(data, size)), cached);
   if (written.ok()) {
