@@ -20,7 +20,7 @@ namespace log = ocfsgw::log;
 void SetTerminationSignals(int how) {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) sigaddset(&set, signal);
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT}) sigaddset(&set, number);
   pthread_sigmask(how, &set, nullptr);
 }
 
@@ -66,6 +66,7 @@ int Run(const ocfsgw::fusefs::MountOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  signal(SIGHUP, SIG_IGN);  // a gateway has no terminal to lose; libfuse leaves what is not SIG_DFL alone
   const auto command = ocfsgw::fusefs::ParseCommandLine(argc, argv);
   if (!command.ok()) {
     std::fprintf(stderr, "ocfsgw: %s\n", command.status().ToString().c_str());

@@ -24,7 +24,7 @@ class Session {
                                                 const std::vector<std::string>& options, MountContext* context);
   ~Session();
 
-  /// Handles requests until the file system is unmounted or a SIGTERM, SIGINT or SIGHUP arrives. The error if the
+  /// Handles requests until the file system is unmounted or a SIGTERM or SIGINT arrives. The error if the
   /// connection broke for another reason.
   Status Serve();
   fuse_session* get() const { return session_; }
