@@ -1,0 +1,263 @@
+#include "cache/rocksdb_page_store.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstring>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "cache/fifo_reinsertion_policy.h"
+#include "cache/store_state.h"
+#include "cache/store_writer.h"
+
+namespace ocfsgw::cache {
+namespace {
+
+constexpr auto kDrainTime = std::chrono::seconds(10);
+constexpr int kReadErrorsMax = 8;  // in a row: then it is the disk, not a bad sector
+
+/// Bytes [offset, offset + into.size()) of `payload`, as far as there are any.
+size_t CopyPart(std::string_view payload, size_t offset, std::span<std::byte> into) {
+  if (offset >= payload.size() || into.empty()) {
+    return 0;
+  }
+  const std::string_view part = payload.substr(offset, into.size());
+  std::memcpy(into.data(), part.data(), part.size());
+  return part.size();
+}
+
+}  // namespace
+
+struct RocksdbPageStore::Impl {
+  Impl(const RocksdbPageStoreOptions& options, std::unique_ptr<EvictionPolicy> policy,
+       StoreDirectory directory)
+      : state(options, std::move(policy)),
+        writer(&state, std::move(directory),
+               {options.directory + "/store", options.cache_size, options.memory_bytes},
+               options.retry_interval),
+        metrics(options.metrics) {}
+
+  void AddMetrics();
+  PageStoreStats Stats() const;
+  /// Calls use(payload) with the verified record; false if there is none.
+  template <typename Use>
+  bool Read(const RecordKey& key, StampHash stamp, const Use& use);
+  void NoteUnreadable(const RecordKey& key, Sequence sequence, const rocksdb::Status& status);
+
+  StoreState state;
+  StoreWriter writer;
+  MetricsRegistry* const metrics;
+  std::atomic<int> read_errors{0};  // in a row; relaxed: a rough count will do
+  std::thread thread;
+};
+
+void RocksdbPageStore::Impl::AddMetrics() {
+  const auto add = [this](const char* name, const char* help, auto read) {
+    metrics->AddGauge(this, std::string("ocfsgw_page_store_") + name, help,
+                      [this, read] { return static_cast<double>(read(*this)); });
+  };
+  add("records", "Records stored", [](const Impl& impl) { return impl.Stats().records; });
+  add("bytes", "Payload bytes stored", [](const Impl& impl) { return impl.Stats().bytes; });
+  add("disk_bytes", "Disk used by the database", [](const Impl& impl) { return impl.Stats().disk_bytes; });
+  add("quota_bytes", "Disk the database may use", [](const Impl& impl) { return impl.state.cache_size; });
+  add("degraded", "1 while the store misses because of errors",
+      [](const Impl& impl) { return impl.Stats().degraded; });
+  add("hits_total", "Gets served", [](const Impl& impl) { return impl.state.counters.hits.value(); });
+  add("misses_total", "Gets not served", [](const Impl& impl) { return impl.state.counters.misses.value(); });
+  add("evicted_records_total", "Records evicted",
+      [](const Impl& impl) { return impl.state.counters.evicted.value(); });
+  add("dropped_puts_total", "Puts refused",
+      [](const Impl& impl) { return impl.state.counters.dropped.value(); });
+  add("corrupt_records_total", "Records that failed verification",
+      [](const Impl& impl) { return impl.state.counters.corrupt.value(); });
+}
+
+PageStoreStats RocksdbPageStore::Impl::Stats() const {
+  PageStoreStats stats;
+  stats.quota_bytes = state.cache_size;
+  stats.evicted_records = state.counters.evicted.value();
+  stats.dropped_puts = state.counters.dropped.value();
+  stats.corrupt_records = state.counters.corrupt.value();
+  MutexLock lock(state.mutex);
+  stats.records = state.index.records();
+  stats.bytes = state.index.bytes();
+  stats.disk_bytes = state.disk_bytes;
+  stats.degraded = state.degraded;
+  return stats;
+}
+
+template <typename Use>
+bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const Use& use) {
+  std::shared_ptr<const std::string> queued;
+  std::shared_ptr<Segment> segment;
+  Sequence sequence;
+  uint32_t length;
+  {
+    MutexLock lock(state.mutex);
+    IndexSlot* const slot = state.degraded ? nullptr : state.index.Find(key);
+    if (slot == nullptr || slot->second.state == IndexEntry::State::kVoid || slot->second.stamp != stamp) {
+      return false;
+    }
+    IndexEntry& entry = slot->second;
+    entry.policy_word = state.policy->Touched(key, entry.policy_word);
+    sequence = entry.sequence;
+    length = entry.length;
+    if (entry.state == IndexEntry::State::kQueued) {
+      queued = state.queue.Find(sequence)->bytes;
+    } else {
+      segment = state.segments.at(entry.segment);
+    }
+  }
+  if (queued != nullptr) {
+    use(std::string_view(*queued));
+    return true;
+  }
+  rocksdb::PinnableSlice record;
+  const rocksdb::Status status = segment->Read(key, &record);
+  const auto payload =
+      status.ok() ? VerifiedPayload(state.volume, key, stamp, length, record.ToStringView()) : std::nullopt;
+  if (!payload) {
+    NoteUnreadable(key, sequence, status);
+    return false;
+  }
+  read_errors.store(0, std::memory_order_relaxed);
+  use(*payload);
+  return true;
+}
+
+void RocksdbPageStore::Impl::NoteUnreadable(const RecordKey& key, Sequence sequence,
+                                            const rocksdb::Status& status) {
+  const bool disk_fails =
+      status.IsIOError() && read_errors.fetch_add(1, std::memory_order_relaxed) + 1 >= kReadErrorsMax;
+  MutexLock lock(state.mutex);
+  IndexSlot* const slot = state.index.Find(key);
+  // Otherwise it was replaced, dropped or evicted while it was read: nothing is wrong with it.
+  if (slot != nullptr && slot->second.sequence == sequence &&
+      slot->second.state == IndexEntry::State::kStored) {
+    state.counters.corrupt.Add();
+    state.index.SetVoid(slot);
+  }
+  if (disk_fails) {
+    state.read_errors = true;
+    state.work.NotifyAll();
+  }
+}
+
+Result<std::unique_ptr<RocksdbPageStore>> RocksdbPageStore::Open(RocksdbPageStoreOptions options) {
+  if (options.cache_size < kCacheSizeMin) {
+    return Status(StatusCode::kInvalidArgument, fmt::format("cache_size is {} bytes, it must be {} or more",
+                                                            options.cache_size, kCacheSizeMin));
+  }
+  OCFSGW_ASSIGN_OR_RETURN(StoreDirectory directory, StoreDirectory::Open(options.directory));
+  std::unique_ptr<EvictionPolicy> policy = std::move(options.policy);
+  if (policy == nullptr) {
+    policy = std::make_unique<FifoReinsertionPolicy>();
+  }
+  auto impl = std::make_unique<Impl>(options, std::move(policy), std::move(directory));
+  impl->writer.Open();
+  try {
+    impl->thread = std::thread([raw = impl.get()] { raw->writer.Run(); });
+  } catch (const std::system_error& error) {
+    return Status(StatusCode::kUnavailable,
+                  std::string("cannot start the page store's writer: ") + error.what());
+  }
+  if (impl->metrics != nullptr) {
+    impl->AddMetrics();
+  }
+  return std::unique_ptr<RocksdbPageStore>(new RocksdbPageStore(std::move(impl)));
+}
+
+RocksdbPageStore::RocksdbPageStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+RocksdbPageStore::~RocksdbPageStore() {
+  if (impl_->metrics != nullptr) {
+    impl_->metrics->RemoveGauges(impl_.get());
+  }
+  {
+    MutexLock lock(impl_->state.mutex);
+    impl_->state.stopping = true;
+    impl_->state.stop_deadline = std::chrono::steady_clock::now() + kDrainTime;
+    impl_->state.work.NotifyAll();
+  }
+  impl_->thread.join();
+}
+
+Result<size_t> RocksdbPageStore::Get(const RecordKey& key, StampHash stamp, size_t offset,
+                                     std::span<std::byte> into) {
+  size_t copied = 0;
+  if (impl_->Read(key, stamp, [&](std::string_view payload) { copied = CopyPart(payload, offset, into); })) {
+    impl_->state.counters.hits.Add();
+    return copied;
+  }
+  impl_->state.counters.misses.Add();
+  return Status(StatusCode::kNotFound, {});
+}
+
+Result<std::string> RocksdbPageStore::GetWhole(const RecordKey& key, StampHash stamp) {
+  std::string whole;
+  if (impl_->Read(key, stamp, [&](std::string_view payload) { whole = payload; })) {
+    impl_->state.counters.hits.Add();
+    return whole;
+  }
+  impl_->state.counters.misses.Add();
+  return Status(StatusCode::kNotFound, {});
+}
+
+void RocksdbPageStore::Put(const RecordKey& key, StampHash stamp, std::shared_ptr<const std::string> bytes) {
+  StoreState& state = impl_->state;
+  const uint64_t length = bytes->size();
+  MutexLock lock(state.mutex);
+  if (state.degraded || state.stopping || RecordCharge(length) > state.segment_bytes ||
+      !state.queue.HasRoom(length)) {
+    state.counters.dropped.Add();
+    return;
+  }
+  IndexSlot* const slot = state.index.FindOrAdd(key);
+  IndexEntry& entry = slot->second;
+  if (entry.state == IndexEntry::State::kQueued) {
+    entry.on_disk |= state.queue.Find(entry.sequence)->in_flight;
+    state.queue.Remove(entry.sequence);
+  }
+  state.index.SetQueued(slot, stamp, ++state.last_sequence, static_cast<uint32_t>(length));
+  entry.policy_word = state.policy->Inserted(key, length);
+  state.queue.Add({state.last_sequence, key, stamp, std::move(bytes)});
+  state.work.NotifyAll();
+}
+
+void RocksdbPageStore::DropInode(InodeId inode) {
+  StoreState& state = impl_->state;
+  MutexLock lock(state.mutex);
+  bool on_disk = false;
+  for (IndexSlot* slot : state.index.OfInode(inode)) {
+    const IndexEntry& entry = slot->second;
+    on_disk |= entry.on_disk;
+    if (entry.state == IndexEntry::State::kQueued) {
+      on_disk |= state.queue.Find(entry.sequence)->in_flight;
+      state.queue.Remove(entry.sequence);
+    }
+    state.index.Erase(slot);
+  }
+  state.drops_missed |= !state.index_loaded;
+  if (on_disk) {
+    state.queue.Add({++state.last_sequence, RecordKey{inode}, StampHash{}, nullptr});
+    state.work.NotifyAll();
+  }
+}
+
+void RocksdbPageStore::Flush() {
+  StoreState& state = impl_->state;
+  MutexLock lock(state.mutex);
+  const Sequence wanted = ++state.last_sequence;  // a number of its own, so that every call does something
+  state.flush_wanted = wanted;
+  state.work.NotifyAll();
+  while (state.flush_done < wanted) {
+    state.flushed.Wait(state.mutex);
+  }
+}
+
+PageStoreStats RocksdbPageStore::Stats() const { return impl_->Stats(); }
+
+}  // namespace ocfsgw::cache

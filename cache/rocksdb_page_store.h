@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "cache/eviction_policy.h"
+#include "cache/page_store.h"
+
+namespace ocfsgw::cache {
+
+inline constexpr uint64_t kCacheSizeMin = 16ULL << 20;
+
+struct RocksdbPageStoreOptions {
+  std::string directory;                ///< Created if missing; see store_directory.h for what is put there.
+  VolumeId volume;                      ///< Records of another volume are never served.
+  uint64_t cache_size = 0;              ///< Quota of the database in bytes of disk, kCacheSizeMin or more.
+  uint64_t memory_bytes = 64ULL << 20;  ///< Memory tier (RocksDB's block cache); 0 for none.
+  uint64_t queue_bytes_max = 32ULL << 20;  ///< Payload bytes put and not written yet.
+  size_t queue_records_max = 4096;         ///< Records put and not written yet.
+  /// How long a degraded store waits before it tries again.
+  Duration retry_interval = std::chrono::seconds(30);
+  std::unique_ptr<EvictionPolicy> policy;  ///< Null: FifoReinsertionPolicy.
+  MetricsRegistry* metrics = nullptr;      ///< Outlives the store, serves one store only. Null: no metrics.
+};
+
+/// PageStore on RocksDB. Records are appended to the youngest of a row of segments (one column family each,
+/// 1/64 of the quota, 1 to 256 MiB); evicting drops the oldest, after what the policy keeps was appended
+/// again. A record larger than a segment is not stored.
+///
+/// Thread-safe. One mutex, a leaf, never held across a RocksDB call; one thread of its own, the writer, does
+/// all writing, evicting and recovering.
+///
+/// 1. A record is served only if key, stamp, length and checksum are those it was put with.
+/// 2. The newest Put under a key wins; DropInode hides everything put before it; both also across a restart.
+/// After
+///    kill -9 the newest Puts may be missing, and a drop not yet taken from the queue by the writer may be
+///    undone; after a power failure so may the drops since the last flush.
+/// 3. The database takes no more disk than cache_size. (A database set aside as unusable comes on top.)
+/// 4. Put waits for nothing but the mutex: what the queue has no room for is dropped and counted.
+///
+/// On failure: a database that cannot be used is set aside and replaced; an I/O error degrades the store
+/// (every Get misses, every Put is dropped), which tries to open the database anew every retry_interval. Both
+/// are one log line.
+class RocksdbPageStore final : public PageStore {
+ public:
+  /// Reads the index of what is stored: about a second for a million records. kInvalidArgument if cache_size
+  /// is too small, kBusy if the directory is in use, kSystem if it cannot be made. A full disk or I/O errors
+  /// give a degraded store.
+  static Result<std::unique_ptr<RocksdbPageStore>> Open(RocksdbPageStoreOptions options);
+  /// Writes what is queued, for at most 10 s, and closes the database.
+  ~RocksdbPageStore() override;
+
+  Result<size_t> Get(const RecordKey& key, StampHash stamp, size_t offset,
+                     std::span<std::byte> into) override;
+  Result<std::string> GetWhole(const RecordKey& key, StampHash stamp) override;
+  void Put(const RecordKey& key, StampHash stamp, std::shared_ptr<const std::string> bytes) override;
+  void DropInode(InodeId inode) override;
+  /// A degraded store does not wait for retry_interval but tries to recover now, once.
+  void Flush() override;
+  PageStoreStats Stats() const override;
+
+ private:
+  struct Impl;
+  explicit RocksdbPageStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ocfsgw::cache

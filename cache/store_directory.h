@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+
+#include "base/ids.h"
+#include "base/status.h"
+
+namespace ocfsgw::cache {
+
+/// The place of a store in the file system, owned by one process at a time:
+///
+/// | name in the directory | what                                                              |
+/// |-----------------------|-------------------------------------------------------------------|
+/// | store.lock            | flock(2)ed exclusively as long as this object lives               |
+/// | store/                | the database; its file FORMAT says which format and which volume  |
+/// | store.aside-<n>       | a database that could not be used, kept for a person to look at; at most one,
+/// not in the quota |
+///
+/// Nothing else in the directory is touched. Thread-compatible.
+class StoreDirectory {
+ public:
+  /// Creates `path` (its missing parents too; mode 0700) and takes the lock. kBusy if another process or
+  /// object has it, kSystem if the directory cannot be made or written.
+  static Result<StoreDirectory> Open(const std::string& path);
+  StoreDirectory(StoreDirectory&& other) noexcept;
+  StoreDirectory& operator=(StoreDirectory&&) = delete;
+  ~StoreDirectory();
+
+  const std::string& path() const { return path_; }
+  std::string database_path() const { return path_ + "/store"; }
+
+  /// Ok if there is a database in our format for `volume`; kNotFound if there is none at all; kCorrupt, with
+  /// what was found instead, otherwise. Says nothing of the database's contents.
+  Status CheckFormat(VolumeId volume) const;
+  /// Marks the database as ours. kSystem on failure.
+  Status WriteFormat(VolumeId volume) const;
+  /// Renames the database to store.aside-<n> after deleting older ones. Logs `reason` and what was done.
+  /// kSystem on failure.
+  Status SetAside(const std::string& reason) const;
+  /// Bytes of disk the database takes (st_blocks of all its files). Files that vanish meanwhile are not
+  /// counted.
+  uint64_t DiskBytes() const;
+
+ private:
+  StoreDirectory(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}
+
+  std::string path_;
+  int lock_fd_;  // -1: moved from
+};
+
+}  // namespace ocfsgw::cache

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cache/eviction_policy.h"
+#include "cache/record_format.h"
+
+namespace ocfsgw::cache {
+
+/// Ordinal of a segment: the oldest has the lowest; 0 is none.
+using SegmentId = uint32_t;
+
+struct IndexEntry;
+using IndexSlot = std::pair<const RecordKey, IndexEntry>;
+
+/// Where the newest record under a key is. About 130 bytes a record: 0.1 % of a store full of whole blocks.
+struct IndexEntry {
+  /// | state   | the record is in       | segment          | Get    |
+  /// |---------|------------------------|------------------|--------|
+  /// | kQueued | the write queue        | 0                | hits   |
+  /// | kStored | that segment           | of the record    | hits   |
+  /// | kVoid   | nowhere                | of the bad copy or 0 | misses |
+  enum class State : uint8_t { kQueued, kStored, kVoid };
+
+  StampHash stamp;
+  Sequence sequence = 0;
+  uint32_t length = 0;
+  SegmentId segment = 0;
+  PolicyWord policy_word = 0;
+  State state = State::kVoid;
+  /// Some record under this key, perhaps an older one, is on disk and would be found by a restart.
+  bool on_disk = false;
+
+ private:
+  friend class StoreIndex;
+  IndexSlot* inode_prev = nullptr;
+  IndexSlot* inode_next = nullptr;
+  IndexSlot* segment_prev = nullptr;
+  IndexSlot* segment_next = nullptr;
+};
+
+/// The index of the store, in memory: by key, by inode and by segment. Thread-compatible: its owner locks.
+///
+/// 1. Every entry is on the chain of its inode.
+/// 2. An entry is on the chain of `segment` if and only if that is not 0.
+/// 3. records() and bytes() count the entries that are not void.
+class StoreIndex {
+ public:
+  StoreIndex() = default;
+  StoreIndex(StoreIndex&&) = default;
+  StoreIndex& operator=(StoreIndex&&) = default;
+
+  /// Null if there is none. Slots stay where they are until they are erased.
+  IndexSlot* Find(const RecordKey& key);
+  /// The slot of `key`; a new one is void.
+  IndexSlot* FindOrAdd(const RecordKey& key);
+
+  void SetQueued(IndexSlot* slot, StampHash stamp, Sequence sequence, uint32_t length);
+  /// The record that the entry describes is now in `segment`.
+  void SetStored(IndexSlot* slot, SegmentId segment);
+  /// The entry is only remembered for DropInode; it goes with its segment, if it has one.
+  void SetVoid(IndexSlot* slot);
+  void Erase(IndexSlot* slot);
+
+  std::vector<IndexSlot*> OfInode(InodeId inode);
+  std::vector<IndexSlot*> OfSegment(SegmentId segment);
+
+  uint64_t records() const { return records_; }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct KeyHash {
+    size_t operator()(const RecordKey& key) const noexcept {
+      return HashMix(std::hash<InodeId>{}(key.inode),
+                     (key.index.value << 8) | static_cast<uint8_t>(key.kind));
+    }
+  };
+
+  void SetState(IndexSlot* slot, IndexEntry::State state, uint32_t length);
+  void LeaveSegment(IndexSlot* slot);
+
+  std::unordered_map<RecordKey, IndexEntry, KeyHash> entries_;
+  std::unordered_map<InodeId, IndexSlot*> inodes_;      // heads of the chains
+  std::unordered_map<SegmentId, IndexSlot*> segments_;  // heads of the chains
+  uint64_t records_ = 0;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace ocfsgw::cache

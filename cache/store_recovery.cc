@@ -1,0 +1,110 @@
+#include "cache/store_recovery.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <unordered_map>
+#include <utility>
+
+#include "cache/store_state.h"
+
+namespace ocfsgw::cache {
+namespace {
+
+/// Two passes, because a tombstone hides records in its own and all older segments.
+rocksdb::Status RebuildIndex(OpenedStore* store) {
+  std::unordered_map<InodeId, Sequence> tombstones;
+  for (const auto& segment : store->segments) {
+    store->youngest_bytes = kFlushCharge;
+    const auto status = store->db->ScanTombstones(*segment, [&](InodeId inode, Sequence sequence) {
+      Sequence& newest = tombstones[inode];
+      newest = std::max(newest, sequence);
+      store->last_sequence = std::max(store->last_sequence, sequence);
+      store->youngest_bytes += kTombstoneCharge;
+    });
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  for (const auto& segment : store->segments) {
+    uint64_t charge = 0;
+    const auto status = store->db->ScanRecords(*segment, [&](const RecordKey& key, const IndexValue& value) {
+      charge += RecordCharge(value.length);
+      store->last_sequence = std::max(store->last_sequence, value.sequence);
+      const auto tombstone = tombstones.find(key.inode);
+      if (tombstone != tombstones.end() && tombstone->second > value.sequence) {
+        return;
+      }
+      IndexSlot* const slot = store->index.FindOrAdd(key);
+      // Equal for a record that was kept when the process ended: the younger copy stays.
+      if (slot->second.sequence <= value.sequence) {
+        store->index.SetQueued(slot, value.stamp, value.sequence, value.length);
+        store->index.SetStored(slot, segment->id());
+      }
+    });
+    if (!status.ok()) {
+      return status;
+    }
+    if (segment == store->segments.back()) {
+      store->youngest_bytes += charge;
+    }
+  }
+  return rocksdb::Status::OK();
+}
+
+/// As opposed to a database that will never be good again.
+bool MayPass(const rocksdb::Status& status) { return status.IsIOError() && !status.IsPathNotFound(); }
+
+Status ToStatus(const rocksdb::Status& status) {
+  if (status.ok()) {
+    return Status::Ok();
+  }
+  return Status(MayPass(status) ? StatusCode::kUnavailable : StatusCode::kCorrupt, status.ToString());
+}
+
+Status OpenExisting(const SegmentDbOptions& options, OpenedStore* store) {
+  OpenedStore opened;
+  OCFSGW_RETURN_IF_ERROR(ToStatus(SegmentDb::Open(options, &opened.db, &opened.segments)));
+  OCFSGW_RETURN_IF_ERROR(ToStatus(RebuildIndex(&opened)));
+  *store = std::move(opened);
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<OpenedStore> OpenOrCreateStore(const StoreDirectory& directory, VolumeId volume,
+                                      const SegmentDbOptions& options, bool discard) {
+  OpenedStore store;
+  Status found = directory.CheckFormat(volume);
+  if (found.ok() && discard) {
+    found = Status(StatusCode::kCorrupt, "inodes were dropped while it could not be opened");
+  }
+  if (found.ok()) {
+    found = OpenExisting(options, &store);
+    if (found.ok()) {
+      return store;
+    }
+  }
+  if (found.Is(StatusCode::kUnavailable)) {
+    return found;
+  }
+  if (found.Is(StatusCode::kCorrupt)) {
+    if (Status moved = directory.SetAside(found.ToString()); !moved.ok()) {
+      return Status(StatusCode::kUnavailable, moved.ToString());
+    }
+  }
+  if (mkdir(options.path.c_str(), S_IRWXU) != 0) {
+    return Status(StatusCode::kUnavailable, Status::LastErrno("cannot create " + options.path).ToString());
+  }
+  if (const rocksdb::Status created = SegmentDb::Create(options, &store.db); !created.ok()) {
+    return Status(StatusCode::kUnavailable, created.ToString());
+  }
+  // Last: a database without it is one whose making was interrupted.
+  if (Status written = directory.WriteFormat(volume); !written.ok()) {
+    return Status(StatusCode::kUnavailable, written.ToString());
+  }
+  return store;
+}
+
+}  // namespace ocfsgw::cache

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "base/mutex.h"
+#include "cache/rocksdb_page_store.h"
+#include "cache/segment_db.h"
+#include "cache/store_index.h"
+#include "cache/write_queue.h"
+
+namespace ocfsgw::cache {
+
+/// What a record, a tombstone and a flush count for in a segment: not less than they take on disk. The
+/// minimum bounds the index in memory: cache_size / kRecordChargeMin entries.
+inline constexpr uint64_t kRecordChargeMin = 4096;
+inline constexpr uint64_t kRecordOverhead =
+    256;  // both keys, header, index value, and RocksDB's block and index entry
+inline constexpr uint64_t kTombstoneCharge = 256;
+inline constexpr uint64_t kFlushCharge = 8192;  // a table's properties, index, filter and partial last block
+
+inline uint64_t RecordCharge(uint64_t payload_bytes) {
+  return std::max(kRecordChargeMin, payload_bytes + kRecordOverhead);
+}
+
+struct StoreCounters {
+  Counter hits, misses, evicted, dropped, corrupt;
+};
+
+/// What the store's callers and its writer share.
+///
+/// 1. Every record in `queue` has an entry in `index`, kQueued, with the same sequence, and the other way
+/// round.
+/// 2. Every kStored entry is in a segment of `segments`, unless the store is degraded: then that is empty,
+/// and the
+///    index only serves to know which drops need a tombstone.
+/// 3. All records of an inode on disk that are older than one of its tombstones are in the tombstone's
+/// segment or an
+///    older one. (The writer writes in order of sequence, and keeps only what is still in the index.)
+struct StoreState {
+  StoreState(const RocksdbPageStoreOptions& options, std::unique_ptr<EvictionPolicy> eviction_policy)
+      : volume(options.volume),
+        cache_size(options.cache_size),
+        segment_bytes(std::clamp(options.cache_size / 64, 1UL << 20, 256UL << 20)),
+        policy(std::move(eviction_policy)),
+        queue(options.queue_bytes_max, options.queue_records_max) {}
+
+  const VolumeId volume;
+  const uint64_t cache_size;
+  const uint64_t segment_bytes;
+
+  mutable Mutex mutex;
+  CondVar work;     // the writer waits for something to do
+  CondVar flushed;  // Flush() waits for flush_done
+  const std::unique_ptr<EvictionPolicy> policy PT_GUARDED_BY(mutex);
+  StoreIndex index GUARDED_BY(mutex);
+  WriteQueue queue GUARDED_BY(mutex);
+  std::map<SegmentId, std::shared_ptr<Segment>> segments GUARDED_BY(mutex);
+  Sequence last_sequence GUARDED_BY(mutex) = 0;
+  Sequence flush_wanted GUARDED_BY(mutex) = 0;  // everything up to here should become durable
+  Sequence flush_done GUARDED_BY(mutex) = 0;    // flush_wanted as of the last flush
+  uint64_t disk_bytes GUARDED_BY(mutex) = 0;
+  bool degraded GUARDED_BY(mutex) = true;
+  bool index_loaded GUARDED_BY(mutex) = false;  // the database was open at least once
+  bool drops_missed GUARDED_BY(mutex) = false;  // an inode was dropped before the index was loaded
+  bool read_errors GUARDED_BY(mutex) = false;   // readers ask the writer to degrade the store
+  bool stopping GUARDED_BY(mutex) = false;
+  TimePoint stop_deadline GUARDED_BY(mutex);
+
+  StoreCounters counters;  // atomic
+};
+
+}  // namespace ocfsgw::cache

@@ -1,0 +1,323 @@
+#include "cache/store_writer.h"
+
+#include <array>
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/log.h"
+
+namespace ocfsgw::cache {
+namespace {
+
+constexpr uint64_t kBatchBytes = 1 << 20;   // payload in one RocksDB write, unless a single record is larger
+constexpr uint64_t kFlushBytes = 16 << 20;  // what kill -9 may lose, and the memory it waits in
+
+template <size_t size>
+rocksdb::Slice ToSlice(const std::array<char, size>& bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+void AddRecord(rocksdb::WriteBatch* batch, const Segment& segment, VolumeId volume, const RecordKey& key,
+               StampHash stamp, Sequence sequence, std::string_view payload) {
+  const HeaderBytes header = EncodeHeader(volume, key, stamp, payload);
+  const RecordKeyBytes data_key = EncodeKey(kDataPrefix, key);
+  const std::array<rocksdb::Slice, 1> key_parts = {ToSlice(data_key)};
+  const std::array<rocksdb::Slice, 2> value_parts = {ToSlice(header), rocksdb::Slice(payload)};
+  (void)batch->Put(segment.handle(), {key_parts.data(), 1}, {value_parts.data(), 2});
+  (void)batch->Put(segment.handle(), ToSlice(EncodeKey(kIndexPrefix, key)),
+                   ToSlice(EncodeIndexValue({stamp, sequence, static_cast<uint32_t>(payload.size())})));
+}
+
+uint64_t Charge(const QueuedWrite& write) {
+  return write.is_tombstone() ? kTombstoneCharge : RecordCharge(write.bytes->size());
+}
+
+}  // namespace
+
+StoreWriter::StoreWriter(StoreState* state, StoreDirectory directory, SegmentDbOptions db_options,
+                         Duration retry_interval)
+    : state_(state),
+      directory_(std::move(directory)),
+      db_options_(std::move(db_options)),
+      retry_interval_(retry_interval) {}
+
+void StoreWriter::Run() {
+  for (;;) {
+    rocksdb::Status status;
+    switch (WaitForWork()) {
+      case Work::kWrite:
+        status = WriteQueued();
+        break;
+      case Work::kFlush: {
+        Sequence wanted;
+        {
+          MutexLock lock(state_->mutex);
+          wanted = state_->flush_wanted;
+        }
+        status = FlushActive();
+        FlushFinished(wanted);
+        break;
+      }
+      case Work::kDegrade:
+        status = rocksdb::Status::IOError("reading fails again and again");
+        break;
+      case Work::kRecover:
+        if (Recover()) {
+          log::Info("page store {}: works again", directory_.database_path());
+        }
+        break;
+      case Work::kStop:
+        (void)FlushActive();
+        Degrade("");  // closes the database
+        return;
+    }
+    if (!status.ok()) {
+      Degrade(status.ToString());
+    }
+  }
+}
+
+StoreWriter::Work StoreWriter::WaitForWork() {
+  MutexLock lock(state_->mutex);
+  for (;;) {
+    const TimePoint now = std::chrono::steady_clock::now();
+    const bool flush = state_->flush_wanted > state_->flush_done;
+    if (state_->stopping && (state_->degraded || state_->queue.empty() || now >= state_->stop_deadline)) {
+      return Work::kStop;
+    }
+    if (state_->degraded) {
+      if (flush || now >= retry_at_) {
+        return Work::kRecover;
+      }
+      state_->work.WaitUntil(state_->mutex, retry_at_);
+      continue;
+    }
+    if (state_->read_errors) {
+      return Work::kDegrade;
+    }
+    if (flush && (state_->queue.empty() || state_->queue.first() > state_->flush_wanted)) {
+      return Work::kFlush;
+    }
+    if (!state_->queue.empty()) {
+      return Work::kWrite;
+    }
+    state_->work.Wait(state_->mutex);
+  }
+}
+
+rocksdb::Status StoreWriter::WriteQueued() {
+  std::vector<QueuedWrite> taken;
+  {
+    MutexLock lock(state_->mutex);
+    taken = state_->queue.Take(kBatchBytes);
+  }
+  std::span<const QueuedWrite> rest(taken);
+  while (!rest.empty()) {
+    if (active_ == nullptr || active_bytes_ + Charge(rest.front()) > state_->segment_bytes) {
+      if (rocksdb::Status status = Roll(); !status.ok()) {
+        return status;
+      }
+    }
+    size_t fitting = 0;
+    for (uint64_t bytes = active_bytes_; fitting < rest.size(); ++fitting) {
+      bytes += Charge(rest[fitting]);
+      if (bytes > state_->segment_bytes && fitting > 0) {
+        break;
+      }
+    }
+    if (rocksdb::Status status = WriteToActive(rest.first(fitting)); !status.ok()) {
+      return status;
+    }
+    rest = rest.subspan(fitting);
+  }
+  return rocksdb::Status::OK();
+}
+
+rocksdb::Status StoreWriter::WriteToActive(std::span<const QueuedWrite> writes) {
+  rocksdb::WriteBatch records;
+  rocksdb::WriteBatch tombstones;
+  uint64_t charge = 0;
+  for (const QueuedWrite& write : writes) {
+    charge += Charge(write);
+    if (write.is_tombstone()) {
+      (void)tombstones.Put(active_->handle(), ToSlice(EncodeTombstoneKey(write.key.inode)),
+                           ToSlice(EncodeSequence(write.sequence)));
+    } else {
+      AddRecord(&records, *active_, state_->volume, write.key, write.stamp, write.sequence, *write.bytes);
+    }
+  }
+  rocksdb::Status status = db_->Write(&records, /*logged=*/false);
+  if (status.ok() && tombstones.Count() > 0) {
+    status = db_->Write(&tombstones, /*logged=*/true);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  active_bytes_ += charge;
+  unflushed_bytes_ += charge;
+  {
+    MutexLock lock(state_->mutex);
+    for (const QueuedWrite& write : writes) {
+      if (state_->queue.Find(write.sequence) == nullptr) {
+        continue;  // cancelled meanwhile
+      }
+      if (!write.is_tombstone()) {
+        state_->index.SetStored(state_->index.Find(write.key), active_->id());
+      }
+      state_->queue.Remove(write.sequence);
+    }
+  }
+  return unflushed_bytes_ >= kFlushBytes ? FlushActive() : status;
+}
+
+rocksdb::Status StoreWriter::FlushActive() {
+  if (active_ == nullptr || unflushed_bytes_ == 0) {
+    return rocksdb::Status::OK();
+  }
+  const rocksdb::Status status = db_->Flush(*active_);
+  active_bytes_ += kFlushCharge;
+  unflushed_bytes_ = 0;
+  const uint64_t disk_bytes = directory_.DiskBytes();
+  MutexLock lock(state_->mutex);
+  state_->disk_bytes = disk_bytes;
+  return status;
+}
+
+rocksdb::Status StoreWriter::Roll() {
+  rocksdb::Status status = FlushActive();
+  active_ = nullptr;
+  const uint64_t kept_bytes_max = state_->segment_bytes / kKeptShareMax;
+  if (status.ok()) {
+    status = MakeRoom(kept_bytes_max, /*kept_bytes_max=*/0);
+  }
+  if (status.ok()) {
+    status = db_->CreateSegment(++last_segment_, &active_);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  active_bytes_ = 0;
+  {
+    MutexLock lock(state_->mutex);
+    state_->segments.emplace(active_->id(), active_);
+  }
+  return MakeRoom(state_->segment_bytes + kept_bytes_max, kept_bytes_max);
+}
+
+rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
+  for (;;) {
+    const uint64_t disk_bytes = directory_.DiskBytes();
+    std::shared_ptr<Segment> victim;
+    {
+      MutexLock lock(state_->mutex);
+      state_->disk_bytes = disk_bytes;
+      if (disk_bytes + bytes <= state_->cache_size) {
+        return rocksdb::Status::OK();
+      }
+      if (!state_->segments.empty() && state_->segments.begin()->second != active_) {
+        victim = state_->segments.begin()->second;
+      }
+    }
+    if (victim == nullptr) {
+      return rocksdb::Status::NoSpace("the quota leaves no room for a segment");
+    }
+    if (rocksdb::Status status = Evict(victim, &kept_bytes_max); !status.ok()) {
+      return status;
+    }
+  }
+}
+
+rocksdb::Status StoreWriter::Evict(const std::shared_ptr<Segment>& victim, uint64_t* kept_bytes_max) {
+  const std::vector<KeptRecord> kept = ChooseKept(victim->id(), kept_bytes_max);
+  if (rocksdb::Status status = WriteKept(*victim, kept); !status.ok()) {
+    return status;
+  }
+  Forget(victim->id());
+  return db_->DropSegment(*victim);
+}
+
+std::vector<StoreWriter::KeptRecord> StoreWriter::ChooseKept(SegmentId victim, uint64_t* kept_bytes_max) {
+  std::vector<KeptRecord> kept;
+  MutexLock lock(state_->mutex);
+  for (const IndexSlot* slot : state_->index.OfSegment(victim)) {
+    const auto& [key, entry] = *slot;
+    const uint64_t charge = RecordCharge(entry.length);
+    if (entry.state != IndexEntry::State::kStored || charge > *kept_bytes_max) {
+      continue;
+    }
+    if (const auto word = state_->policy->Keep(key, entry.policy_word)) {
+      kept.push_back({key, entry.stamp, entry.sequence, entry.length, *word});
+      *kept_bytes_max -= charge;
+    }
+  }
+  return kept;
+}
+
+/// The copies have the sequence of the original, so that a newer Put or drop of the same key stays the
+/// newest.
+rocksdb::Status StoreWriter::WriteKept(const Segment& victim, std::span<const KeptRecord> kept) {
+  while (!kept.empty()) {
+    rocksdb::WriteBatch batch;
+    uint64_t charge = 0;
+    std::vector<const KeptRecord*> copied;
+    size_t tried = 0;
+    for (; tried < kept.size() && charge < kBatchBytes; ++tried) {
+      const KeptRecord& record = kept[tried];
+      rocksdb::PinnableSlice value;
+      if (!victim.Read(record.key, &value).ok()) {
+        continue;
+      }
+      const auto payload =
+          VerifiedPayload(state_->volume, record.key, record.stamp, record.length, value.ToStringView());
+      if (payload) {
+        AddRecord(&batch, *active_, state_->volume, record.key, record.stamp, record.sequence, *payload);
+        charge += RecordCharge(record.length);
+        copied.push_back(&record);
+      }
+    }
+    if (rocksdb::Status status = db_->Write(&batch, /*logged=*/false); !status.ok()) {
+      return status;
+    }
+    active_bytes_ += charge;
+    unflushed_bytes_ += charge;
+    {
+      MutexLock lock(state_->mutex);
+      for (const KeptRecord* record : copied) {
+        IndexSlot* const slot = state_->index.Find(record->key);
+        if (slot != nullptr && slot->second.segment == victim.id() &&
+            slot->second.sequence == record->sequence) {
+          state_->index.SetStored(slot, active_->id());
+          slot->second.policy_word = record->policy_word;
+        }
+      }
+    }
+    if (unflushed_bytes_ >= kFlushBytes) {
+      if (rocksdb::Status status = FlushActive(); !status.ok()) {
+        return status;
+      }
+    }
+    kept = kept.subspan(tried);
+  }
+  return rocksdb::Status::OK();
+}
+
+void StoreWriter::Forget(SegmentId segment) {
+  MutexLock lock(state_->mutex);
+  for (IndexSlot* slot : state_->index.OfSegment(segment)) {
+    if (slot->second.state == IndexEntry::State::kStored) {
+      state_->counters.evicted.Add();
+    }
+    state_->index.Erase(slot);
+  }
+  state_->segments.erase(segment);
+}
+
+void StoreWriter::FlushFinished(Sequence wanted) {
+  MutexLock lock(state_->mutex);
+  state_->flush_done = std::max(state_->flush_done, wanted);
+  state_->flushed.NotifyAll();
+}
+
+}  // namespace ocfsgw::cache

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cache/segment_db.h"
+#include "cache/store_directory.h"
+#include "cache/store_recovery.h"
+#include "cache/store_state.h"
+
+namespace ocfsgw::cache {
+
+/// The one thread that changes the database: writes the queue, rolls over to new segments, evicts old ones,
+/// degrades the store on errors and recovers it. Everything but `state` is used by that thread alone.
+///
+/// Disk, with D the measured use and S = segment_bytes: a new segment is begun only when D + S/2 fits into
+/// the quota, is filled with at most S/2 of what is kept while old segments are evicted until D + S + S/2
+/// fits, and then grows to at most S. So D never passes the quota, and the next roll finds its S/2.
+class StoreWriter {
+ public:
+  StoreWriter(StoreState* state, StoreDirectory directory, SegmentDbOptions db_options,
+              Duration retry_interval);
+
+  /// Opens the database, before Run(); if that fails now, the store begins degraded.
+  void Open();
+  /// The thread: until state->stopping and the queue is written, or state->stop_deadline passes.
+  void Run();
+
+ private:
+  enum class Work { kWrite, kFlush, kDegrade, kRecover, kStop };
+  Work WaitForWork();
+
+  // Each returns the first error, upon which the caller degrades the store.
+  rocksdb::Status WriteQueued();
+  rocksdb::Status WriteToActive(std::span<const QueuedWrite> writes);
+  rocksdb::Status FlushActive();
+  rocksdb::Status Roll();
+  rocksdb::Status MakeRoom(uint64_t bytes, uint64_t kept_bytes_max);
+  rocksdb::Status Evict(const std::shared_ptr<Segment>& victim, uint64_t* kept_bytes_max);
+
+  struct KeptRecord {
+    RecordKey key;
+    StampHash stamp;
+    Sequence sequence;
+    uint32_t length;
+    PolicyWord policy_word;
+  };
+  std::vector<KeptRecord> ChooseKept(SegmentId victim, uint64_t* kept_bytes_max);
+  rocksdb::Status WriteKept(const Segment& victim, std::span<const KeptRecord> kept);
+  void Forget(SegmentId segment);
+
+  bool Recover();
+  void Install(OpenedStore opened);
+  void Degrade(const std::string& why);
+  void FlushFinished(Sequence wanted);
+
+  StoreState* const state_;
+  const StoreDirectory directory_;
+  const SegmentDbOptions db_options_;
+  const Duration retry_interval_;
+
+  std::shared_ptr<SegmentDb> db_;     // null while degraded
+  std::weak_ptr<SegmentDb> closing_;  // the database given up last: readers may still have it open
+  std::shared_ptr<Segment> active_;   // the segment written to; null until one is needed
+  uint64_t active_bytes_ = 0;         // charges of what is in active_
+  uint64_t unflushed_bytes_ = 0;      // of these, what is not on disk yet
+  SegmentId last_segment_ = 0;
+  TimePoint retry_at_{};
+};
+
+}  // namespace ocfsgw::cache

@@ -1,0 +1,121 @@
+#include <fcntl.h>
+
+#include "coherence/coherent_fs.h"
+#include "coherence/page_request.h"
+
+namespace ocfsgw::coherence {
+
+Result<Entry> CoherentFs::NewEntry(const Result<Found>& found) {
+  if (!found.ok()) return found.status();
+  return Entry{leases_.Get(found->node), found->attr};
+}
+
+Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offset, std::span<const std::byte> from,
+                                 bool cached) {
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+  if (cached) {
+    // The kernel holds these pages locked: invalidations that run before the answer leave them out, the one after the
+    // answer takes them.
+    PageRequest request(leases_, file.inode(), {offset, offset + from.size()});
+    change.WrotePages();
+    change.Add(file.inode());
+    return WriteThrough(*backing, offset, from);
+  }
+  change.Add(file.inode());
+  return WriteThrough(*backing, offset, from);
+}
+
+Result<size_t> CoherentFs::WriteThrough(BackendFile& backing, uint64_t offset, std::span<const std::byte> from) {
+  OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing.Write(offset, from));
+  metrics_.bytes_written.Add(n);
+  return n;
+}
+
+Status CoherentFs::Allocate(Mutation& change, OpenFile& file, int mode, uint64_t offset, uint64_t length) {
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+  change.Add(file.inode());
+  return backing->Allocate(mode, offset, length);
+}
+
+Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr, OpenFile* file) {
+  BackendFile* backing = nullptr;
+  if (file != nullptr && (file->flags() & O_ACCMODE) != O_RDONLY) {
+    OCFSGW_ASSIGN_OR_RETURN(backing, file->Backing(backend_));
+  }
+  change.Add(inode);
+  return backend_.SetAttr(inode->node, attr, backing);
+}
+
+Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation& change, const InodePtr& parent,
+                                                                       const std::string& name, uint32_t mode,
+                                                                       int flags, const Caller& caller) {
+  change.Add(parent);
+  OCFSGW_ASSIGN_OR_RETURN(Created created, backend_.Create(parent->node, name, mode, flags & ~O_DIRECT, caller));
+  const InodePtr inode = leases_.Get(created.found.node);
+  change.Add(inode);
+  return std::make_pair(Entry{inode, created.found.attr},
+                        std::make_unique<OpenFile>(inode, flags, std::move(created.file), nullptr));
+}
+
+Result<Entry> CoherentFs::MakeNode(Mutation& change, const InodePtr& parent, const std::string& name, uint32_t mode,
+                                   uint64_t rdev, const Caller& caller) {
+  change.Add(parent);
+  return NewEntry(backend_.MakeNode(parent->node, name, mode, rdev, caller));
+}
+
+Result<Entry> CoherentFs::MakeDirectory(Mutation& change, const InodePtr& parent, const std::string& name,
+                                        uint32_t mode, const Caller& caller) {
+  change.Add(parent);
+  return NewEntry(backend_.MakeDirectory(parent->node, name, mode, caller));
+}
+
+Result<Entry> CoherentFs::MakeSymlink(Mutation& change, const InodePtr& parent, const std::string& name,
+                                      const std::string& target, const Caller& caller) {
+  change.Add(parent);
+  return NewEntry(backend_.MakeSymlink(parent->node, name, target, caller));
+}
+
+Result<Entry> CoherentFs::Link(Mutation& change, const InodePtr& inode, const InodePtr& parent,
+                               const std::string& name) {
+  change.Add(parent);
+  change.Add(inode);
+  return NewEntry(backend_.Link(inode->node, parent->node, name));
+}
+
+Status CoherentFs::Unlink(Mutation& change, const InodePtr& parent, const std::string& name) {
+  const InodePtr child = ExistingChild(parent, name);
+  change.Add(parent);
+  if (child) change.Add(child);
+  return backend_.Unlink(parent->node, name);
+}
+
+Status CoherentFs::RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name) {
+  const InodePtr child = ExistingChild(parent, name);
+  change.Add(parent);
+  if (child) change.Add(child);
+  return backend_.RemoveDirectory(parent->node, name);
+}
+
+Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::string& from_name, const InodePtr& to,
+                          const std::string& to_name, unsigned flags) {
+  const InodePtr source = ExistingChild(from, from_name);
+  const InodePtr victim = ExistingChild(to, to_name);
+  change.Add(from);
+  change.Add(to);
+  if (source) change.Add(source);
+  if (victim) change.Add(victim);
+  return backend_.Rename(from->node, from_name, to->node, to_name, flags);
+}
+
+Status CoherentFs::SetXattr(Mutation& change, const InodePtr& inode, const std::string& name,
+                            std::span<const std::byte> value, int flags) {
+  change.Add(inode);
+  return backend_.SetXattr(inode->node, name, value, flags);
+}
+
+Status CoherentFs::RemoveXattr(Mutation& change, const InodePtr& inode, const std::string& name) {
+  change.Add(inode);
+  return backend_.RemoveXattr(inode->node, name);
+}
+
+}  // namespace ocfsgw::coherence

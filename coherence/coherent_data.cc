@@ -1,0 +1,148 @@
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "coherence/coherent_fs.h"
+#include "coherence/page_request.h"
+
+namespace ocfsgw::coherence {
+namespace {
+
+using cache::kBlockBytes;
+
+/// A read whose lease goes away under it is done again so often before it is answered without one.
+constexpr int kReadAttempts = 8;
+
+}  // namespace
+
+bool OpenFile::direct() const { return (flags_ & O_DIRECT) != 0 || (flags_ & O_ACCMODE) == O_WRONLY; }
+
+Result<BackendFile*> OpenFile::Backing(Backend& backend) {
+  {
+    MutexLock lock(mutex_);
+    if (file_) return file_.get();
+  }
+  OCFSGW_ASSIGN_OR_RETURN(auto opened, backend.Open(inode_->node, flags_ & ~(O_TRUNC | O_DIRECT)));
+  MutexLock lock(mutex_);
+  if (!file_) file_ = std::move(opened);
+  return file_.get();
+}
+
+Result<std::unique_ptr<OpenFile>> CoherentFs::Open(const InodePtr& inode, int flags) {
+  if ((flags & O_ACCMODE) == O_RDONLY && leases_.provider() != nullptr &&
+      leases_.Want(inode, Urgency::kMetadata).has_value()) {
+    // The pin keeps the inode alive, so the backend need not be touched before a block is missing.
+    auto pin = leases_.provider()->PinOpen(inode->node);
+    if (pin.ok()) return std::make_unique<OpenFile>(inode, flags, nullptr, std::move(*pin));
+  }
+  OCFSGW_ASSIGN_OR_RETURN(auto file, backend_.Open(inode->node, flags & ~(O_TRUNC | O_DIRECT)));
+  return std::make_unique<OpenFile>(inode, flags, std::move(file), nullptr);
+}
+
+Status CoherentFs::Read(OpenFile& file, uint64_t offset, size_t size, const Send& send) {
+  std::string buffer(size, '\0');
+  const auto bytes = std::as_writable_bytes(std::span(buffer));
+  const InodePtr& inode = file.inode();
+
+  if (file.direct()) {  // nothing stays in the kernel: what was true during the request may be answered
+    if (const auto view = leases_.Want(inode, Urgency::kMetadata)) {
+      OCFSGW_ASSIGN_OR_RETURN(const size_t n, Fill(file, *view, offset, bytes));
+      if (leases_.StillHeld(*inode, view->epoch)) {
+        send(bytes.first(n));
+        return Status::Ok();
+      }
+      metrics_.read_retries.Add();
+    }
+    OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+    OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(offset, bytes));
+    metrics_.bytes_from_backend.Add(n);
+    send(bytes.first(n));
+    return Status::Ok();
+  }
+
+  PageRequest request(leases_, inode, {offset, offset + size});
+  for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
+    const auto view = leases_.Want(inode, Urgency::kPages);
+    if (!view) break;
+    OCFSGW_ASSIGN_OR_RETURN(const size_t n, Fill(file, *view, offset, bytes));
+    if (request.AnswerUnder(view->epoch, [&] { send(bytes.first(n)); })) return Status::Ok();
+    metrics_.read_retries.Add();
+  }
+  metrics_.unleased_reads.Add();
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+  OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(offset, bytes));
+  metrics_.bytes_from_backend.Add(n);
+  request.AnswerUncovered([&] { send(bytes.first(n)); });
+  return Status::Ok();
+}
+
+Result<size_t> CoherentFs::Fill(OpenFile& file, const LeaseView& view, uint64_t offset, std::span<std::byte> into) {
+  if (offset >= view.attr.size) return size_t{0};
+  const size_t wanted = std::min<uint64_t>(into.size(), view.attr.size - offset);
+  size_t done = 0;
+  while (done < wanted) {
+    const uint64_t at = offset + done;
+    const size_t from = at % kBlockBytes;
+    const size_t part = std::min<size_t>(wanted - done, kBlockBytes - from);
+    OCFSGW_ASSIGN_OR_RETURN(const size_t n, FillFromBlock(file, view, at / kBlockBytes, from, into.subspan(done, part)));
+    done += n;
+    if (n < part) break;  // the file has become shorter: the lease is gone, and the answer with it
+  }
+  return done;
+}
+
+Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, uint64_t index, size_t from,
+                                         std::span<std::byte> into) {
+  const cache::RecordKey key{view.attr.id, cache::RecordKind::kData, BlockIndex(index)};
+  if (const auto n = store_.Get(key, view.stamp, from, into); n.ok() && *n == into.size()) {
+    metrics_.blocks_from_store.Add();
+    metrics_.bytes_from_store.Add(*n);
+    return *n;
+  }
+  std::shared_ptr<const std::string> block;
+  bool keep = true;
+  if (view.racy_stamp != view.stamp) {  // stored while the stamp was racy, under this very lease: it is settled now
+    if (auto racy = store_.GetWhole(key, view.racy_stamp); racy.ok()) {
+      block = std::make_shared<const std::string>(std::move(*racy));
+      metrics_.blocks_from_store.Add();
+      metrics_.bytes_from_store.Add(into.size());
+    }
+  }
+  if (!block) {
+    OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+    const uint64_t begin = index * kBlockBytes;
+    std::string bytes(std::min<uint64_t>(kBlockBytes, view.attr.size - begin), '\0');
+    OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(begin, std::as_writable_bytes(std::span(bytes))));
+    metrics_.blocks_from_backend.Add();
+    metrics_.bytes_from_backend.Add(into.size());
+    // Only what was read entirely under the lease is this version's; it is if the lease is still held.
+    keep = n == bytes.size() && leases_.StillHeld(*file.inode(), view.epoch);
+    bytes.resize(n);
+    block = std::make_shared<const std::string>(std::move(bytes));
+  }
+  if (keep) store_.Put(key, view.stamp, block);
+  if (from >= block->size()) return size_t{0};
+  const size_t n = std::min(into.size(), block->size() - from);
+  std::memcpy(into.data(), block->data() + from, n);
+  return n;
+}
+
+Status CoherentFs::Sync(OpenFile& file, bool data_only) {
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+  return backing->Sync(data_only);
+}
+
+Status CoherentFs::Flush(OpenFile& file) {
+  if ((file.flags() & O_ACCMODE) == O_RDONLY) return Status::Ok();
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+  return backing->Flush();
+}
+
+Result<uint64_t> CoherentFs::Seek(OpenFile& file, uint64_t offset, int whence) {
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+  return backing->Seek(offset, whence);
+}
+
+}  // namespace ocfsgw::coherence

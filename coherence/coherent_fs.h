@@ -1,0 +1,126 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "cache/page_store.h"
+#include "coherence/backend.h"
+#include "coherence/coherence_metrics.h"
+#include "coherence/directory.h"
+#include "coherence/lease_table.h"
+#include "coherence/metadata_records.h"
+#include "coherence/mutation.h"
+
+namespace ocfsgw::coherence {
+
+struct Entry {
+  InodePtr inode;
+  FileAttr attr;
+};
+
+/// A file opened through this gateway. Thread-safe.
+class OpenFile {
+ public:
+  OpenFile(InodePtr inode, int flags, std::unique_ptr<BackendFile> file, std::unique_ptr<OpenPin> pin)
+      : inode_(std::move(inode)), flags_(flags), pin_(std::move(pin)), file_(std::move(file)) {}
+
+  const InodePtr& inode() const { return inode_; }
+  int flags() const { return flags_; }
+  /// The kernel keeps no pages for this handle: it was opened with O_DIRECT, or cannot be read and so not be mapped.
+  bool direct() const;
+  /// The backend's open file, opened now if that was put off. May block in the backend.
+  Result<BackendFile*> Backing(Backend& backend);
+
+ private:
+  const InodePtr inode_;
+  const int flags_;
+  const std::unique_ptr<OpenPin> pin_;
+  Mutex mutex_;
+  std::unique_ptr<BackendFile> file_ GUARDED_BY(mutex_);  // set once, then stays
+};
+
+/// The file system as applications see it: reads from caches while a lease covers them, from the backend otherwise;
+/// changes go straight to the backend. This class has the rules of what may be served (docs/COHERENCE.md).
+///
+/// Thread-safe; every call may block in the backend, in the lock manager or on the cache's disk. Errors of the backend
+/// come back unchanged; the page store never causes one.
+class CoherentFs {
+ public:
+  using Send = std::function<void(std::span<const std::byte>)>;
+
+  /// All referenced objects outlive this one.
+  CoherentFs(Backend& backend, LeaseTable& leases, cache::PageStore& store, CoherenceMetrics& metrics)
+      : backend_(backend), leases_(leases), store_(store), records_(store), metrics_(metrics) {}
+
+  // Names and attributes (coherent_names.cc).
+  Result<Entry> Root();
+  Result<Entry> Lookup(const InodePtr& parent, const std::string& name);
+  Result<FileAttr> GetAttr(const InodePtr& inode);
+  Result<std::string> ReadLink(const InodePtr& inode);
+  Result<std::shared_ptr<const Listing>> List(const InodePtr& directory);
+  /// The child `ino` of a directory with attributes, if both are known under leases now. Never blocks on the cluster.
+  std::optional<Entry> KnownChild(const InodePtr& directory, uint64_t ino);
+
+  // File data (coherent_data.cc). Flags of open(2).
+  Result<std::unique_ptr<OpenFile>> Open(const InodePtr& inode, int flags);
+  /// Reads up to `size` bytes and hands them to `send`, which answers the request, exactly once if ok is returned and
+  /// not at all otherwise. The answer is sent only while the lease it was read under is held.
+  Status Read(OpenFile& file, uint64_t offset, size_t size, const Send& send);
+  Status Sync(OpenFile& file, bool data_only);
+  Status Flush(OpenFile& file);
+  Result<uint64_t> Seek(OpenFile& file, uint64_t offset, int whence);
+
+  // Changes (coherent_changes.cc): `change` collects the inodes; destroy it after the answer.
+  /// `cached`: the kernel has the bytes in its page cache too.
+  Result<size_t> Write(Mutation& change, OpenFile& file, uint64_t offset, std::span<const std::byte> from, bool cached);
+  Status Allocate(Mutation& change, OpenFile& file, int mode, uint64_t offset, uint64_t length);
+  Result<FileAttr> SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr, OpenFile* file);
+  Result<std::pair<Entry, std::unique_ptr<OpenFile>>> Create(Mutation& change, const InodePtr& parent,
+                                                             const std::string& name, uint32_t mode, int flags,
+                                                             const Caller& caller);
+  Result<Entry> MakeNode(Mutation& change, const InodePtr& parent, const std::string& name, uint32_t mode, uint64_t rdev,
+                         const Caller& caller);
+  Result<Entry> MakeDirectory(Mutation& change, const InodePtr& parent, const std::string& name, uint32_t mode,
+                              const Caller& caller);
+  Result<Entry> MakeSymlink(Mutation& change, const InodePtr& parent, const std::string& name,
+                            const std::string& target, const Caller& caller);
+  Result<Entry> Link(Mutation& change, const InodePtr& inode, const InodePtr& parent, const std::string& name);
+  Status Unlink(Mutation& change, const InodePtr& parent, const std::string& name);
+  Status RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name);
+  Status Rename(Mutation& change, const InodePtr& from, const std::string& from_name, const InodePtr& to,
+                const std::string& to_name, unsigned flags);
+  Status SetXattr(Mutation& change, const InodePtr& inode, const std::string& name, std::span<const std::byte> value,
+                  int flags);
+  Status RemoveXattr(Mutation& change, const InodePtr& inode, const std::string& name);
+
+  /// What is passed on as it is: extended attributes are read from, directories synced on, the backend.
+  Backend& backend() { return backend_; }
+  LeaseTable& leases() { return leases_; }
+
+ private:
+  // Names.
+  std::shared_ptr<const Listing> LeasedListing(const InodePtr& directory, const LeaseView& view, Status* error);
+  Directory::Answer FindName(const InodePtr& parent, const LeaseView& view, const std::string& name);
+  Result<Entry> ChildByIno(const InodePtr& parent, const LeaseView& view, const std::string& name, uint64_t ino);
+  Result<Entry> LookupInBackend(const InodePtr& parent, const LeaseView* view, const std::string& name);
+  Result<FileAttr> LeasedOrBackendAttr(const InodePtr& inode);
+  InodePtr ExistingChild(const InodePtr& parent, const std::string& name);
+  // Data.
+  Result<size_t> Fill(OpenFile& file, const LeaseView& view, uint64_t offset, std::span<std::byte> into);
+  Result<size_t> FillFromBlock(OpenFile& file, const LeaseView& view, uint64_t index, size_t from,
+                               std::span<std::byte> into);
+  // Changes.
+  Result<Entry> NewEntry(const Result<Found>& found);
+  Result<size_t> WriteThrough(BackendFile& backing, uint64_t offset, std::span<const std::byte> from);
+
+  Backend& backend_;
+  LeaseTable& leases_;
+  cache::PageStore& store_;
+  MetadataRecords records_;
+  CoherenceMetrics& metrics_;
+};
+
+}  // namespace ocfsgw::coherence

@@ -1,0 +1,161 @@
+#include <cerrno>
+
+#include "coherence/coherent_fs.h"
+
+namespace ocfsgw::coherence {
+namespace {
+
+/// A lookup reads the whole listing of a directory up to this size (st_size), since a page load that asks for one name
+/// asks for many; larger directories are asked name by name until so many were asked that the listing pays.
+constexpr uint64_t kListOnLookupBytes = 256 * 1024;
+
+bool IsStale(const Status& status) { return status.IsErrno(ESTALE) || status.IsErrno(ENOENT); }
+
+}  // namespace
+
+Result<Entry> CoherentFs::Root() {
+  const InodePtr inode = leases_.Get(backend_.Root());
+  OCFSGW_ASSIGN_OR_RETURN(FileAttr attr, LeasedOrBackendAttr(inode));
+  return Entry{inode, attr};
+}
+
+Result<FileAttr> CoherentFs::LeasedOrBackendAttr(const InodePtr& inode) {
+  if (const auto view = leases_.Want(inode, Urgency::kMetadata)) {
+    metrics_.attributes_from_lease.Add();
+    return view->attr;
+  }
+  metrics_.attributes_from_backend.Add();
+  return backend_.Stat(inode->node);
+}
+
+Result<FileAttr> CoherentFs::GetAttr(const InodePtr& inode) {
+  // The kernel asks before every read() whether its pages are still good: do not answer while some are not.
+  leases_.AwaitSettled(inode);
+  return LeasedOrBackendAttr(inode);
+}
+
+Result<Entry> CoherentFs::Lookup(const InodePtr& parent, const std::string& name) {
+  const auto view = leases_.Want(parent, Urgency::kMetadata);
+  if (!view || !view->names) return LookupInBackend(parent, nullptr, name);
+  const Directory::Answer answer = FindName(parent, *view, name);
+  if (!answer.known) return LookupInBackend(parent, &*view, name);
+  if (!answer.exists) {
+    metrics_.names_from_lease.Add();
+    return Status::FromErrno(ENOENT, name);
+  }
+  return ChildByIno(parent, *view, name, answer.ino);
+}
+
+Directory::Answer CoherentFs::FindName(const InodePtr& parent, const LeaseView& view, const std::string& name) {
+  const Directory::Answer answer = view.names->Find(name);
+  if (answer.known) return answer;
+  const bool small = view.attr.size <= kListOnLookupBytes;
+  if (!small && !view.names->ManyAsked()) return answer;
+  LeasedListing(parent, view, nullptr);
+  return view.names->Find(name);
+}
+
+std::shared_ptr<const Listing> CoherentFs::LeasedListing(const InodePtr& directory, const LeaseView& view,
+                                                         Status* error) {
+  auto listing = view.names->listing();
+  if (!listing && view.settled && (listing = records_.GetListing(directory->id(), view.stamp))) {
+    view.names->FirstToStore();  // it is stored
+    view.names->SetListing(listing);
+  }
+  if (!listing) {
+    auto entries = backend_.List(directory->node);
+    if (!entries.ok()) {
+      if (error != nullptr) *error = entries.status();
+      return nullptr;
+    }
+    listing = std::make_shared<const Listing>(std::move(*entries));
+    // Names read while the lease went belong to no version: they answer this request, and are not kept.
+    if (!leases_.StillHeld(*directory, view.epoch)) return listing;
+    view.names->SetListing(listing);
+  }
+  if (view.settled && view.names->FirstToStore()) records_.PutListing(directory->id(), view.stamp, *listing);
+  return listing;
+}
+
+Result<Entry> CoherentFs::ChildByIno(const InodePtr& parent, const LeaseView& view, const std::string& name,
+                                     uint64_t ino) {
+  NodeRef node = view.names->FindNode(ino);
+  if (!node) node = records_.GetNode(ino, backend_);
+  if (!node) return LookupInBackend(parent, &view, name);
+  const InodePtr inode = leases_.Get(node);
+  // The lease's generation, or the backend, says whether the number still stands for the same inode.
+  const auto attr = LeasedOrBackendAttr(inode);
+  if (!attr.ok()) {
+    if (IsStale(attr.status())) return LookupInBackend(parent, &view, name);
+    return attr.status();
+  }
+  if (attr->nlink == 0) return LookupInBackend(parent, &view, name);
+  metrics_.names_from_lease.Add();
+  view.names->AddNode(node);
+  return Entry{inode, *attr};
+}
+
+Result<Entry> CoherentFs::LookupInBackend(const InodePtr& parent, const LeaseView* view, const std::string& name) {
+  metrics_.names_from_backend.Add();
+  const auto found = backend_.Lookup(parent->node, name);
+  const bool keep = view != nullptr && leases_.StillHeld(*parent, view->epoch);
+  if (!found.ok()) {
+    if (keep && found.status().IsErrno(ENOENT)) view->names->AddName(name, 0);
+    return found.status();
+  }
+  if (keep) {
+    view->names->AddName(name, found->node->id().ino);
+    view->names->AddNode(found->node);
+    records_.PutNode(found->node);
+  }
+  return Entry{leases_.Get(found->node), found->attr};
+}
+
+Result<std::string> CoherentFs::ReadLink(const InodePtr& inode) {
+  const auto view = leases_.Want(inode, Urgency::kMetadata);
+  if (view && view->settled) {
+    if (auto target = records_.GetSymlink(inode->id(), view->stamp)) return std::move(*target);
+  }
+  OCFSGW_ASSIGN_OR_RETURN(std::string target, backend_.ReadLink(inode->node));
+  if (view && view->settled && leases_.StillHeld(*inode, view->epoch)) {
+    records_.PutSymlink(inode->id(), view->stamp, target);
+  }
+  return target;
+}
+
+Result<std::shared_ptr<const Listing>> CoherentFs::List(const InodePtr& directory) {
+  const auto view = leases_.Want(directory, Urgency::kMetadata);
+  if (view && view->names) {
+    Status error;
+    if (auto listing = LeasedListing(directory, *view, &error)) return listing;
+    return error;
+  }
+  OCFSGW_ASSIGN_OR_RETURN(auto entries, backend_.List(directory->node));
+  return std::make_shared<const Listing>(std::move(entries));
+}
+
+std::optional<Entry> CoherentFs::KnownChild(const InodePtr& directory, uint64_t ino) {
+  const auto view = leases_.Held(*directory);
+  if (!view || !view->names) return std::nullopt;
+  const NodeRef node = view->names->FindNode(ino);
+  if (!node) return std::nullopt;
+  const InodePtr inode = leases_.Find(node->id());
+  if (!inode) return std::nullopt;
+  const auto child = leases_.Held(*inode);
+  if (!child) return std::nullopt;
+  return Entry{inode, child->attr};
+}
+
+InodePtr CoherentFs::ExistingChild(const InodePtr& parent, const std::string& name) {
+  if (const auto view = leases_.Held(*parent); view && view->names) {
+    const Directory::Answer answer = view->names->Find(name);
+    if (answer.known && !answer.exists) return nullptr;
+    if (answer.known) {
+      if (const NodeRef node = view->names->FindNode(answer.ino)) return leases_.Get(node);
+    }
+  }
+  const auto found = backend_.Lookup(parent->node, name);
+  return found.ok() ? leases_.Get(found->node) : nullptr;
+}
+
+}  // namespace ocfsgw::coherence

@@ -1,0 +1,293 @@
+#include "coherence/lease_table.h"
+
+#include <algorithm>
+#include <random>
+
+#include "base/log.h"
+
+namespace ocfsgw::coherence {
+
+LeaseTable::LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider, KernelCache& kernel,
+                       Executor& acquirers, Executor& timers, const Clock& clock, CoherenceMetrics& metrics)
+    : config_(config),
+      backend_(backend),
+      provider_(provider),
+      kernel_(kernel),
+      acquirers_(acquirers),
+      timers_(timers),
+      clock_(clock),
+      metrics_(metrics),
+      session_(std::random_device{}() | uint64_t{std::random_device{}()} << 32) {}
+
+LeaseTable::~LeaseTable() = default;
+
+InodePtr LeaseTable::Get(const NodeRef& node) {
+  if (InodePtr known = Find(node->id())) return known;
+  // Declared before the lock: if another thread was faster, this one dies after it, and its deleter takes the mutex.
+  InodePtr fresh(new Inode(node), [this](Inode* inode) {
+    Erase(*inode);
+    delete inode;
+  });
+  Shard& shard = ShardOf(node->id());
+  MutexLock lock(shard.mutex);
+  auto& slot = shard.inodes[node->id()];
+  InodePtr known = slot.lock();
+  if (!known) {
+    slot = fresh;
+    known = fresh;
+  }
+  return known;
+}
+
+InodePtr LeaseTable::Find(InodeId id) {
+  Shard& shard = ShardOf(id);
+  MutexLock lock(shard.mutex);
+  const auto it = shard.inodes.find(id);
+  return it == shard.inodes.end() ? nullptr : it->second.lock();
+}
+
+void LeaseTable::Erase(const Inode& inode) {
+  Shard& shard = ShardOf(inode.id());
+  MutexLock lock(shard.mutex);
+  const auto it = shard.inodes.find(inode.id());
+  // A new Inode of the same id may have taken the place meanwhile.
+  if (it != shard.inodes.end() && it->second.expired()) shard.inodes.erase(it);
+}
+
+std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency) {
+  if (provider_ == nullptr) return std::nullopt;
+  inode->used.store(true, std::memory_order_relaxed);
+  const bool urgent = urgency == Urgency::kPages;
+  const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline;
+  // A grant may be cancelled by a recall that overtakes it: try again, but leave the lock to a busy writer in the end.
+  for (int attempt = 0; attempt < (urgent ? 3 : 1); ++attempt) {
+    Todo todo;
+    bool acquiring = false;
+    {
+      MutexLock lock(inode->mutex);
+      if (inode->state.held()) return View(*inode);
+      todo = Note(inode, *inode, inode->state.OnWant(urgent, clock_.Now()));
+      acquiring = inode->state.phase() == LeasePhase::kAcquiring;
+    }
+    Do(inode, std::move(todo));
+    if (!acquiring) break;
+    MutexLock lock(inode->mutex);
+    while (inode->state.phase() == LeasePhase::kAcquiring) {
+      if (!inode->changed.WaitUntil(inode->mutex, deadline)) return std::nullopt;
+    }
+    if (inode->state.held()) return View(*inode);
+  }
+  return std::nullopt;
+}
+
+std::optional<LeaseView> LeaseTable::Held(const Inode& inode) const {
+  MutexLock lock(inode.mutex);
+  if (!inode.state.held()) return std::nullopt;
+  return View(inode);
+}
+
+bool LeaseTable::StillHeld(const Inode& inode, uint32_t epoch) const {
+  MutexLock lock(inode.mutex);
+  return inode.state.held() && inode.state.epoch() == epoch;
+}
+
+void LeaseTable::AwaitSettled(const InodePtr& inode) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline / 2;
+  MutexLock lock(inode->mutex);
+  while (inode->state.suspect()) {
+    if (!inode->changed.WaitUntil(inode->mutex, deadline)) {
+      metrics_.settle_timeouts.Add();
+      return;
+    }
+  }
+}
+
+LeaseView LeaseTable::View(const Inode& inode) const {
+  LeaseView view{inode.state.epoch(), inode.attr, inode.stamp.Hash(), {}, true, inode.names};
+  view.racy_stamp = view.stamp;
+  if (inode.was_racy) {
+    view.racy_stamp = inode.stamp.Hash(inode.salt);
+    view.settled = !inode.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());
+    if (!view.settled) view.stamp = view.racy_stamp;
+  }
+  return view;
+}
+
+LeaseTable::Todo LeaseTable::Note(const InodePtr& ref, Inode& inode, LeaseActions actions) {
+  Todo todo{actions, inode.key, inode.state.epoch(), {}, nullptr};
+  if (actions.release) {
+    inode.key = {};
+    todo.dropped_names = std::move(inode.names);
+  }
+  if (actions.invalidate) todo.ranges = Complement(inode.in_flight);
+  const bool leased = inode.state.held() || inode.state.phase() == LeasePhase::kRecalled;
+  if (leased != inode.in_lru) {
+    MutexLock lock(lru_mutex_);
+    inode.in_lru = leased;
+    if (leased) {
+      inode.lru_position = lru_.insert(lru_.end(), ref);
+    } else {
+      lru_.erase(inode.lru_position);
+    }
+  }
+  inode.changed.NotifyAll();
+  return todo;
+}
+
+void LeaseTable::Step(const InodePtr& inode, const Event& event) {
+  Todo todo;
+  {
+    MutexLock lock(inode->mutex);
+    todo = Note(inode, *inode, event(*inode));
+  }
+  Do(inode, std::move(todo));
+}
+
+void LeaseTable::Do(const InodePtr& inode, Todo todo) {
+  if (todo.actions.forced) metrics_.forced_releases.Add();
+  if (todo.actions.release) {
+    if (todo.key.generation != 0) provider_->Release(todo.key);
+  }
+  if (todo.actions.invalidate) {
+    kernel_.InvalidatePages(inode->id(), std::move(todo.ranges), [this, inode] {
+      Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnInvalidated(); });
+    });
+  }
+  if (todo.actions.start_timer) {
+    timers_.PostAfter(config_.recall_deadline / 2, [this, inode, epoch = todo.epoch] {
+      bool released = false;
+      Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
+        const LeaseActions actions = i.state.OnTimer(epoch);
+        released = actions.release;
+        return actions;
+      });
+      if (released) metrics_.timer_releases.Add();
+    });
+  }
+  if (todo.actions.acquire && !acquirers_.Post([this, inode] { Acquire(inode); })) {
+    metrics_.refusals.Add();
+    Step(inode, [this](Inode& i) REQUIRES(i.mutex) { return i.state.OnRefused(HoldOffEnd()); });
+  }
+}
+
+Result<LeaseGrant> LeaseTable::AskProvider(const InodePtr& inode) {
+  MakeRoom();
+  auto grant = provider_->Acquire(inode->node);
+  if (!grant.ok() || grant->attr) return grant;
+  // No valid value block. A recall may come while the backend makes us wait behind its writer: OnRecall closes the
+  // lease by the key it brings.
+  auto attr = backend_.Stat(inode->node);
+  if (!attr.ok()) {
+    provider_->Release(grant->key);
+    return attr.status();
+  }
+  grant->attr = *attr;
+  return grant;
+}
+
+void LeaseTable::Acquire(const InodePtr& inode) {
+  const auto grant = AskProvider(inode);
+  if (!grant.ok()) {
+    metrics_.refusals.Add();
+    Step(inode, [this](Inode& i) REQUIRES(i.mutex) { return i.state.OnRefused(HoldOffEnd()); });
+    return;
+  }
+  metrics_.acquisitions.Add();
+  Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
+    i.key = grant->key;
+    const LeaseActions actions = i.state.OnGranted();
+    if (!actions.release) {
+      i.attr = *grant->attr;
+      i.stamp = Stamp::Of(i.attr);
+      i.salt = HashMix(session_, next_salt_.fetch_add(1, std::memory_order_relaxed)) | 1;
+      i.was_racy = i.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());
+      i.names = std::make_shared<Directory>();
+    }
+    return actions;
+  });
+}
+
+void LeaseTable::MakeRoom() {
+  InodePtr victim;
+  {
+    MutexLock lock(lru_mutex_);
+    if (lru_.size() < config_.max_leases) return;
+    // Second chance: what was used since the hand last passed goes to the end of the queue, once around at most.
+    for (size_t i = 0; i < lru_.size(); ++i) {
+      if (!lru_.front()->used.exchange(false, std::memory_order_relaxed)) break;
+      lru_.splice(lru_.end(), lru_, lru_.begin());
+    }
+    victim = lru_.front();
+    lru_.splice(lru_.end(), lru_, lru_.begin());
+  }
+  metrics_.idle_releases.Add();
+  Step(victim, [](Inode& i) REQUIRES(i.mutex) {
+    return i.state.held() ? i.state.OnRecall(TimePoint::min()) : LeaseActions{};
+  });
+}
+
+std::vector<InodePtr> LeaseTable::HeldInodes() const {
+  MutexLock lock(lru_mutex_);
+  return {lru_.begin(), lru_.end()};
+}
+
+void LeaseTable::OnRecall(InodeId id, LeaseKey key) {
+  const InodePtr inode = Find(id);
+  if (!inode) {
+    provider_->Release(key);
+    return;
+  }
+  metrics_.recalls.Add();
+  Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
+    const bool acquiring = i.state.phase() == LeasePhase::kAcquiring;
+    if (!acquiring && i.key != key) return LeaseActions{};
+    if (acquiring) i.key = key;  // the grant is on its way here; its lease is closed by the recall's key
+    return i.state.OnRecall(HoldOffEnd());
+  });
+}
+
+void LeaseTable::OnLeasesLost(const std::string& why) {
+  log::Warning("all leases are lost: {}; reads go to the shared file system", why);
+  for (const InodePtr& inode : HeldInodes()) {
+    Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnLost(); });
+  }
+}
+
+Status LeaseTable::Barrier() {
+  if (provider_ == nullptr) return Status::Ok();
+  OCFSGW_RETURN_IF_ERROR(provider_->Barrier());
+  const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline;
+  for (const InodePtr& inode : HeldInodes()) {
+    MutexLock lock(inode->mutex);
+    while (inode->state.phase() == LeasePhase::kRecalled || inode->state.suspect()) {
+      if (!inode->changed.WaitUntil(inode->mutex, deadline)) {
+        return {StatusCode::kBusy, "a recall has not been finished within the recall deadline"};
+      }
+    }
+  }
+  return Status::Ok();
+}
+
+size_t LeaseTable::held() const {
+  MutexLock lock(lru_mutex_);
+  return lru_.size();
+}
+
+std::vector<ByteRange> Complement(std::vector<ByteRange> taken) {
+  constexpr uint64_t kPage = 4096;
+  for (auto& range : taken) {
+    range.begin &= ~(kPage - 1);
+    range.end = range.end > ByteRange::kToEnd - kPage ? ByteRange::kToEnd : (range.end + kPage - 1) & ~(kPage - 1);
+  }
+  std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
+  std::vector<ByteRange> free;
+  uint64_t at = 0;
+  for (const auto& range : taken) {
+    if (range.begin > at) free.push_back({at, range.begin});
+    at = std::max(at, range.end);
+  }
+  if (at != ByteRange::kToEnd) free.push_back({at, ByteRange::kToEnd});
+  return free;
+}
+
+}  // namespace ocfsgw::coherence

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "coherence/backend.h"
+#include "coherence/coherence_metrics.h"
+#include "coherence/inode.h"
+#include "coherence/kernel_cache.h"
+#include "coherence/lease_provider.h"
+
+namespace ocfsgw::coherence {
+
+struct LeaseConfig {
+  size_t max_leases = 8192;
+  /// No writer waits for us longer than this; half of it is what the kernel gets to give its pages back.
+  Duration recall_deadline = std::chrono::seconds(5);
+  /// After a recall or a local change, metadata is answered by the backend for so long before a lease is asked for
+  /// again, so that an inode being written all the time costs nobody lock traffic.
+  Duration hold_off = std::chrono::milliseconds(500);
+};
+
+enum class Urgency {
+  kMetadata,  ///< Respects the hold-off; without a lease the backend is asked.
+  kPages,     ///< The kernel waits for pages, which may only be answered under a lease if there is one to be had.
+};
+
+/// All inodes of the mount and their leases: drives LeaseState with a provider, the kernel and a timer.
+///
+/// Thread-safe. Lock order: Inode::mutex, then lru_mutex_; shard mutexes are leaves and never taken under another.
+/// No mutex is held across a call to provider, backend, kernel or executor.
+/// OnRecall runs on the provider's thread and never blocks: all it does itself is to close a lease.
+class LeaseTable final : public LeaseListener {
+ public:
+  /// `provider` may be null: no leases at all. All referenced objects outlive the table. `acquirers` bounds how many
+  /// acquisitions wait for the lock manager at once.
+  LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider, KernelCache& kernel,
+             Executor& acquirers, Executor& timers, const Clock& clock, CoherenceMetrics& metrics);
+  /// REQUIRES: provider stopped, executors stopped, no Inode alive outside.
+  ~LeaseTable() override;
+
+  /// The one Inode of `node`.
+  InodePtr Get(const NodeRef& node) EXCLUDES(lru_mutex_);
+  /// The Inode, if anybody knows it at present.
+  InodePtr Find(InodeId id);
+
+  /// A view under a lease, or nothing if none can be had now: ask the backend then. May block until the lock manager
+  /// has granted the lease, at most for the recall deadline.
+  std::optional<LeaseView> Want(const InodePtr& inode, Urgency urgency);
+  /// A view if the lease is held now. Never blocks.
+  std::optional<LeaseView> Held(const Inode& inode) const;
+  bool StillHeld(const Inode& inode, uint32_t epoch) const;
+
+  /// Waits until the kernel has no pages of this inode that no lease covers; gives up after half the recall deadline.
+  /// REQUIRES: not called by anything that answers a READ or WRITE.
+  void AwaitSettled(const InodePtr& inode);
+
+  /// Runs one event of the state machine and does what it asks for. `event` runs under the inode's mutex.
+  using Event = std::function<LeaseActions(Inode&)>;
+  void Step(const InodePtr& inode, const Event& event);
+
+  /// Every change that happened before the call has had its effect here when it returns.
+  Status Barrier();
+
+  size_t held() const;
+  const LeaseConfig& config() const { return config_; }
+  TimePoint HoldOffEnd() const { return clock_.Now() + config_.hold_off; }
+  LeaseProvider* provider() const { return provider_; }
+
+  void OnRecall(InodeId id, LeaseKey key) override;
+  void OnLeasesLost(const std::string& why) override;
+
+ private:
+  static constexpr size_t kShards = 64;
+  struct Shard {
+    Mutex mutex;
+    std::unordered_map<InodeId, std::weak_ptr<Inode>> inodes GUARDED_BY(mutex);
+  };
+  struct Todo {
+    LeaseActions actions;
+    LeaseKey key;
+    uint32_t epoch = 0;
+    std::vector<ByteRange> ranges;
+    std::shared_ptr<Directory> dropped_names;  ///< Destroyed outside of the mutex: it may be large.
+  };
+
+  Shard& ShardOf(InodeId id) { return shards_[std::hash<InodeId>()(id) % kShards]; }
+  void Erase(const Inode& inode);
+  LeaseView View(const Inode& inode) const REQUIRES(inode.mutex);
+  Todo Note(const InodePtr& ref, Inode& inode, LeaseActions actions) REQUIRES(inode.mutex);
+  void Do(const InodePtr& inode, Todo todo);
+  void Acquire(const InodePtr& inode);
+  Result<LeaseGrant> AskProvider(const InodePtr& inode);
+  void MakeRoom();
+  std::vector<InodePtr> HeldInodes() const;
+
+  const LeaseConfig config_;
+  Backend& backend_;
+  LeaseProvider* const provider_;
+  KernelCache& kernel_;
+  Executor& acquirers_;
+  Executor& timers_;
+  const Clock& clock_;
+  CoherenceMetrics& metrics_;
+  const uint64_t session_;             ///< Random; no two runs salt racy stamps alike.
+  std::atomic<uint64_t> next_salt_{1};
+  std::array<Shard, kShards> shards_;
+
+  mutable Mutex lru_mutex_;
+  std::list<InodePtr> lru_ GUARDED_BY(lru_mutex_);  ///< Inodes whose lease is held or recalled, oldest first.
+};
+
+/// Bytes that are in none of `taken`, each first rounded out to whole pages of 4096 bytes.
+std::vector<ByteRange> Complement(std::vector<ByteRange> taken);
+
+}  // namespace ocfsgw::coherence

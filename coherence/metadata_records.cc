@@ -1,0 +1,79 @@
+#include "coherence/metadata_records.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ocfsgw::coherence {
+namespace {
+
+using cache::RecordKey;
+using cache::RecordKind;
+
+/// A listing is stored as a stream cut into records of at most kBlockBytes; record 0 begins with the stream's length.
+constexpr size_t kLengthBytes = sizeof(uint64_t);
+/// Longer streams are taken for damage.
+constexpr uint64_t kStreamMax = 1ULL << 30;
+/// Node tokens are hints and carry no version.
+constexpr StampHash kNodeStamp{0};
+
+RecordKey ListingKey(InodeId id, uint64_t index) { return {id, RecordKind::kListing, BlockIndex(index)}; }
+
+}  // namespace
+
+std::shared_ptr<const Listing> MetadataRecords::GetListing(InodeId directory, StampHash stamp) {
+  auto first = store_.GetWhole(ListingKey(directory, 0), stamp);
+  if (!first.ok() || first->size() < kLengthBytes) return nullptr;
+  uint64_t length = 0;
+  std::memcpy(&length, first->data(), kLengthBytes);
+  if (length > kStreamMax) return nullptr;
+  std::string stream = std::move(*first);
+  for (uint64_t index = 1; stream.size() < kLengthBytes + length; ++index) {
+    const auto more = store_.GetWhole(ListingKey(directory, index), stamp);
+    if (!more.ok() || more->empty()) return nullptr;
+    stream += *more;
+  }
+  auto listing = Listing::Parse(std::string_view(stream).substr(kLengthBytes));
+  return listing.ok() ? *listing : nullptr;
+}
+
+void MetadataRecords::PutListing(InodeId directory, StampHash stamp, const Listing& listing) {
+  const std::string body = listing.Serialize();
+  const uint64_t length = body.size();
+  std::string stream(reinterpret_cast<const char*>(&length), kLengthBytes);
+  stream += body;
+  for (uint64_t index = 0; index * cache::kBlockBytes < stream.size(); ++index) {
+    store_.Put(ListingKey(directory, index), stamp,
+               std::make_shared<const std::string>(stream.substr(index * cache::kBlockBytes, cache::kBlockBytes)));
+  }
+}
+
+std::optional<std::string> MetadataRecords::GetSymlink(InodeId inode, StampHash stamp) {
+  auto target = store_.GetWhole({inode, RecordKind::kSymlink, {}}, stamp);
+  if (!target.ok()) return std::nullopt;
+  return std::move(*target);
+}
+
+void MetadataRecords::PutSymlink(InodeId inode, StampHash stamp, const std::string& target) {
+  store_.Put({inode, RecordKind::kSymlink, {}}, stamp, std::make_shared<const std::string>(target));
+}
+
+NodeRef MetadataRecords::GetNode(uint64_t ino, Backend& backend) {
+  const auto record = store_.GetWhole({InodeId{ino, 0}, RecordKind::kNode, {}}, kNodeStamp);
+  uint32_t generation = 0;
+  if (!record.ok() || record->size() <= sizeof generation) return nullptr;
+  std::memcpy(&generation, record->data(), sizeof generation);
+  auto node = backend.Resolve(InodeId{ino, generation}, record->substr(sizeof generation));
+  return node.ok() ? *node : nullptr;
+}
+
+void MetadataRecords::PutNode(const NodeRef& node) {
+  const std::string token = node->Token();
+  if (token.empty()) return;
+  const uint32_t generation = node->id().generation;
+  std::string record(reinterpret_cast<const char*>(&generation), sizeof generation);
+  record += token;
+  store_.Put({InodeId{node->id().ino, 0}, RecordKind::kNode, {}}, kNodeStamp,
+             std::make_shared<const std::string>(std::move(record)));
+}
+
+}  // namespace ocfsgw::coherence

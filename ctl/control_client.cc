@@ -1,0 +1,100 @@
+#include "ctl/control_client.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/clock.h"
+#include "ctl/unix_socket.h"
+
+namespace ocfsgw::ctl {
+namespace {
+
+constexpr size_t kAnswerBytesMax = 16 << 20;
+
+Status NoAnswer(const std::string& socket_path, std::string_view why) {
+  return {StatusCode::kUnavailable, fmt::format("no answer from the gateway at {}: {}", socket_path, why)};
+}
+
+/// Waits until `events` are possible on `fd`; false if `deadline` passes first.
+bool WaitFor(int fd, short events, TimePoint deadline) {
+  for (;;) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd entry{fd, events, 0};
+    const int ready = poll(&entry, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
+    if (ready > 0 || (ready == 0 && left.count() <= 0)) {
+      return ready > 0;
+    }
+  }
+}
+
+/// Sends `line`. A gateway that refuses hangs up early: what it said is still to be read, so that is not an
+/// error.
+bool Send(int fd, std::string_view line, TimePoint deadline) {
+  while (!line.empty()) {
+    const ssize_t sent = send(fd, line.data(), line.size(), MSG_NOSIGNAL);
+    if (sent > 0) {
+      line.remove_prefix(static_cast<size_t>(sent));
+    } else if (errno != EAGAIN && errno != EINTR) {
+      return true;
+    } else if (!WaitFor(fd, POLLOUT, deadline)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Result<std::string> ReceiveLine(int fd, const std::string& socket_path, TimePoint deadline) {
+  std::string line;
+  char piece[4096];
+  while (line.size() < kAnswerBytesMax) {
+    if (!WaitFor(fd, POLLIN, deadline)) {
+      return NoAnswer(socket_path, "timed out");
+    }
+    const ssize_t got = recv(fd, piece, sizeof(piece), 0);
+    if (got <= 0) {
+      if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        continue;
+      }
+      return NoAnswer(socket_path, "it hung up");
+    }
+    line.append(piece, static_cast<size_t>(got));
+    if (line.back() == '\n') {
+      return line;
+    }
+  }
+  return NoAnswer(socket_path, "the answer is too long");
+}
+
+}  // namespace
+
+Result<nlohmann::json> CallGateway(const std::string& socket_path, const nlohmann::json& request,
+                                   std::chrono::milliseconds timeout) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
+  auto fd = ConnectUnixSocket(socket_path);
+  if (!fd.ok()) {
+    return NoAnswer(socket_path, fd.status().ToString());
+  }
+  const std::string line = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  if (!Send(fd->get(), line, deadline)) {
+    return NoAnswer(socket_path, "timed out");
+  }
+  OCFSGW_ASSIGN_OR_RETURN(const std::string text, ReceiveLine(fd->get(), socket_path, deadline));
+  auto answer = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!answer.is_object() || !answer.contains("ok") || !answer["ok"].is_boolean()) {
+    return NoAnswer(socket_path, "it does not speak this protocol");
+  }
+  if (!answer["ok"].get<bool>()) {
+    const auto error = answer.find("error");
+    return Status(StatusCode::kInvalidArgument, error != answer.end() && error->is_string()
+                                                    ? error->get<std::string>()
+                                                    : "it gave no reason");
+  }
+  return std::move(answer["result"]);
+}
+
+}  // namespace ocfsgw::ctl

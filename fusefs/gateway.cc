@@ -1,0 +1,169 @@
+#include "fusefs/gateway.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "cache/memory_page_store.h"
+#include "cache/rocksdb_page_store.h"
+#include "ctl/status_text.h"
+#include "ocfs2-backend/posix_backend.h"
+
+namespace ocfsgw::fusefs {
+namespace {
+
+/// Acquisitions that may wait for the lock manager at once: 32 parallel ones are where a cold walk stops gaining.
+constexpr size_t kAcquireThreads = 32;
+constexpr size_t kAcquireQueueMax = 65536;
+/// Descriptors for everything but leases: open files, RocksDB, sockets, threads' clones of /dev/fuse.
+constexpr rlim_t kDescriptorReserve = 2048;
+/// Share of memory= that the page store's memory tier gets; the rest is for queues, memtables and metadata.
+constexpr uint64_t kBlockCacheShare = 4;
+
+/// Raises the soft limit to the hard one; how many leases that leaves room for. A lease costs a descriptor, an open file
+/// up to two.
+size_t LeasesByDescriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur <= kDescriptorReserve * 2) return std::max<rlim_t>(limit.rlim_cur / 4, 16);
+  return (limit.rlim_cur - kDescriptorReserve) / 2;
+}
+
+}  // namespace
+
+Gateway::Gateway(MountOptions options)
+    : options_(std::move(options)),
+      acquirers_({.name = "acquire", .threads = kAcquireThreads, .queue_max = kAcquireQueueMax}),
+      timers_({.name = "timers", .threads = 1}) {}
+
+Status Gateway::OpenSource() {
+  OCFSGW_ASSIGN_OR_RETURN(source_, ocfs2::SourceMount::Open(options_.source));
+  OCFSGW_ASSIGN_OR_RETURN(auto posix, ocfs2::PosixBackend::Open(source_));
+  OCFSGW_ASSIGN_OR_RETURN(leases_, ChooseLeases(options_, *source_, *posix, clock_));
+  backend_ = std::make_unique<ocfs2::MeteredBackend>(std::move(posix), metrics_);
+  return Status::Ok();
+}
+
+Status Gateway::OpenStore() {
+  cache::RocksdbPageStoreOptions store;
+  store.directory = options_.cache_dir;
+  store.volume = source_->volume();
+  store.cache_size = options_.cache_bytes;
+  store.memory_bytes = options_.memory_bytes / kBlockCacheShare;
+  store.metrics = &metrics_;
+  auto opened = cache::RocksdbPageStore::Open(std::move(store));
+  if (opened.ok()) {
+    store_ = std::move(*opened);
+    return Status::Ok();
+  }
+  if (!opened.status().Is(StatusCode::kSystem)) return opened.status();
+  log::Warning("the cache at {} cannot be used ({}); going on without it", options_.cache_dir,
+               opened.status().ToString());
+  store_ = std::make_unique<cache::MemoryPageStore>(0);
+  return Status::Ok();
+}
+
+Status Gateway::Mount() {
+  coherence::LeaseConfig config;
+  config.max_leases = options_.max_leases;
+  if (const size_t possible = LeasesByDescriptors(); leases_.provider && possible < config.max_leases) {
+    log::Warning("max_leases={} is more than the limit of open files allows; using {}", config.max_leases, possible);
+    config.max_leases = possible;
+  }
+  config.recall_deadline = options_.recall_deadline;
+  table_ = std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), notifier_, acquirers_,
+                                                   timers_, clock_, coherence_metrics_);
+  if (leases_.provider) leases_.provider->Start(table_.get());
+  fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_);
+  OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());
+  inodes_ = std::make_unique<InodeTable>(root.inode);
+  context_.reset(new MountContext{*fs_, *inodes_});
+  metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.", [this] { return double(table_->held()); });
+  metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
+                    [this] { return double(inodes_->size()); });
+  OCFSGW_ASSIGN_OR_RETURN(session_, Session::Mount(options_.mountpoint, options_.libfuse_options, context_.get()));
+  notifier_.Attach(session_->get(), inodes_.get());
+  return Status::Ok();
+}
+
+Status Gateway::StartMetrics() {
+  if (options_.metrics_address.empty()) return Status::Ok();
+  OCFSGW_ASSIGN_OR_RETURN(exporter_, MetricsExporter::Start(options_.metrics_address, metrics_));
+  return Status::Ok();
+}
+
+void Gateway::StartControl() {
+  ctl::ControlServerOptions control;
+  control.socket_path = options_.cache_dir + "/control.sock";
+  auto server = ctl::ControlServer::Start(control, Handlers());
+  if (!server.ok()) {
+    log::Warning("no control socket, ocfsgwctl will not reach this mount: {}", server.status().ToString());
+    return;
+  }
+  control_ = std::move(*server);
+  registration_ = std::make_unique<ctl::MountRegistration>(
+      ctl::MountEntry{options_.mountpoint, control.socket_path, options_.source, getpid()});
+}
+
+Gateway::~Gateway() {
+  registration_.reset();
+  if (control_) control_->Stop();
+  exporter_.reset();
+  metrics_.RemoveGauges(this);
+  // First the kernel, whose pages go with the mount; then the leases; then whatever still works for them.
+  notifier_.Detach();
+  session_.reset();
+  if (leases_.provider && table_) leases_.provider->Stop();
+  acquirers_.Stop();
+  timers_.Stop();
+  context_.reset();
+  inodes_.reset();
+  fs_.reset();
+  table_.reset();
+  store_.reset();
+}
+
+std::map<std::string, ctl::ControlServer::Handler> Gateway::Handlers() {
+  std::map<std::string, ctl::ControlServer::Handler> handlers;
+  handlers["status"] = [this](const nlohmann::json&) -> Result<nlohmann::json> { return StatusReport(); };
+  handlers["stats"] = [this](const nlohmann::json&) -> Result<nlohmann::json> {
+    return ctl::MetricsJson(metrics_.Snapshot());
+  };
+  handlers["barrier"] = [this](const nlohmann::json&) -> Result<nlohmann::json> {
+    OCFSGW_RETURN_IF_ERROR(table_->Barrier());
+    return nlohmann::json::object();
+  };
+  return handlers;
+}
+
+nlohmann::json Gateway::StatusReport() const {
+  const cache::PageStoreStats store = store_->Stats();
+  return {
+      {"version", OCFSGW_VERSION},
+      {"source", options_.source},
+      {"mountpoint", options_.mountpoint},
+      {"volume", fmt::format("{:016x}", source_->volume().value)},
+      {"lease_provider", LeaseModeName(leases_.mode)},
+      {"coherence", CoherenceOf(leases_.mode)},
+      {"uptime_s", std::chrono::duration<double>(clock_.Now() - started_).count()},
+      {"pid", getpid()},
+      {"cache_dir", options_.cache_dir},
+      {"store",
+       {{"records", store.records},
+        {"bytes", store.bytes},
+        {"disk_bytes", store.disk_bytes},
+        {"quota_bytes", store.quota_bytes},
+        {"evicted_records", store.evicted_records},
+        {"dropped_puts", store.dropped_puts},
+        {"corrupt_records", store.corrupt_records},
+        {"degraded", store.degraded}}},
+      {"metrics", ctl::MetricsJson(metrics_.Snapshot())},
+  };
+}
+
+}  // namespace ocfsgw::fusefs

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/metrics.h"
+#include "cache/page_store.h"
+#include "coherence/coherence_metrics.h"
+#include "coherence/coherent_fs.h"
+#include "coherence/lease_table.h"
+#include "ctl/control_server.h"
+#include "ctl/mount_registry.h"
+#include "fusefs/inode_table.h"
+#include "fusefs/kernel_notifier.h"
+#include "fusefs/lease_choice.h"
+#include "fusefs/metrics_exporter.h"
+#include "fusefs/mount_options.h"
+#include "fusefs/session.h"
+#include "ocfs2-backend/metered_backend.h"
+#include "ocfs2-backend/source_mount.h"
+
+namespace ocfsgw::fusefs {
+
+/// The composition root: makes one of everything, wires it, takes it down in the opposite order. Used by one thread.
+class Gateway {
+ public:
+  explicit Gateway(MountOptions options);
+  ~Gateway();
+
+  /// Opens the source and chooses the leases. Failure: exit status 2.
+  Status OpenSource();
+  /// Opens the page store; a cache that cannot be used is done without, with a warning. Failure: exit status 1.
+  Status OpenStore();
+  /// Mounts. Failure: exit status 3.
+  Status Mount();
+  /// Starts the metrics endpoint if one is asked for. Failure: exit status 1.
+  Status StartMetrics();
+  /// Starts the control socket. Without it the mount works; a warning says so.
+  void StartControl();
+  /// Serves until unmounted or told to stop. Failure: exit status 4.
+  Status Serve() { return session_->Serve(); }
+
+ private:
+  std::map<std::string, ctl::ControlServer::Handler> Handlers();
+  nlohmann::json StatusReport() const;
+
+  MountOptions options_;
+  const RealClock clock_;
+  const TimePoint started_ = clock_.Now();
+  MetricsRegistry metrics_;
+  coherence::CoherenceMetrics coherence_metrics_{metrics_};
+
+  std::shared_ptr<const ocfs2::SourceMount> source_;
+  std::unique_ptr<ocfs2::MeteredBackend> backend_;
+  LeaseChoice leases_;
+  std::unique_ptr<cache::PageStore> store_;
+
+  AsioExecutor acquirers_;
+  AsioExecutor timers_;
+  KernelNotifier notifier_;
+  std::unique_ptr<coherence::LeaseTable> table_;
+  std::unique_ptr<coherence::CoherentFs> fs_;
+  std::unique_ptr<InodeTable> inodes_;
+  std::unique_ptr<MountContext> context_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<ctl::ControlServer> control_;
+  std::unique_ptr<ctl::MountRegistration> registration_;
+  std::unique_ptr<MetricsExporter> exporter_;
+};
+
+}  // namespace ocfsgw::fusefs

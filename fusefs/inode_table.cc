@@ -1,0 +1,57 @@
+#include "fusefs/inode_table.h"
+
+#include "fusefs/request.h"
+
+namespace ocfsgw::fusefs {
+
+InodeTable::InodeTable(coherence::InodePtr root) {
+  by_id_[root->id()] = FUSE_ROOT_ID;
+  by_ino_[FUSE_ROOT_ID] = {std::move(root), 1};
+}
+
+coherence::InodePtr InodeTable::Get(fuse_ino_t ino) const {
+  MutexLock lock(mutex_);
+  const auto it = by_ino_.find(ino);
+  return it == by_ino_.end() ? nullptr : it->second.inode;
+}
+
+fuse_entry_param InodeTable::Remember(const coherence::Entry& entry) {
+  fuse_entry_param param{};
+  param.attr = ToStat(entry.attr);
+  param.attr_timeout = kKernelTimeoutSeconds;
+  param.entry_timeout = kKernelTimeoutSeconds;
+  MutexLock lock(mutex_);
+  const auto [it, added] = by_id_.try_emplace(entry.inode->id(), next_);
+  if (added) ++next_;
+  param.ino = it->second;
+  Known& known = by_ino_[param.ino];
+  if (!known.inode) known.inode = entry.inode;
+  ++known.lookups;
+  return param;
+}
+
+void InodeTable::Forget(fuse_ino_t ino, uint64_t lookups) {
+  coherence::InodePtr dropped;  // destroyed outside of the mutex
+  MutexLock lock(mutex_);
+  const auto it = by_ino_.find(ino);
+  if (it == by_ino_.end() || ino == FUSE_ROOT_ID) return;
+  it->second.lookups -= std::min(lookups, it->second.lookups);
+  if (it->second.lookups > 0) return;
+  dropped = std::move(it->second.inode);
+  by_id_.erase(dropped->id());
+  by_ino_.erase(it);
+}
+
+std::optional<fuse_ino_t> InodeTable::IdOf(InodeId id) const {
+  MutexLock lock(mutex_);
+  const auto it = by_id_.find(id);
+  if (it == by_id_.end()) return std::nullopt;
+  return it->second;
+}
+
+size_t InodeTable::size() const {
+  MutexLock lock(mutex_);
+  return by_ino_.size();
+}
+
+}  // namespace ocfsgw::fusefs

@@ -1,0 +1,43 @@
+#pragma once
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include <optional>
+#include <unordered_map>
+
+#include "base/ids.h"
+#include "base/mutex.h"
+#include "coherence/coherent_fs.h"
+
+namespace ocfsgw::fusefs {
+
+/// The kernel's node ids. An id is given out once and never again, so no generation is needed.
+/// Thread-safe; the mutex is a leaf.
+/// 1. An inode is known under one id as long as its lookup count is not 0.
+/// 2. The root is id 1 and is never forgotten.
+class InodeTable {
+ public:
+  explicit InodeTable(coherence::InodePtr root);
+
+  /// Null if the id was forgotten.
+  coherence::InodePtr Get(fuse_ino_t ino) const;
+  /// Counts one lookup of the inode; what the kernel is to be told of it.
+  fuse_entry_param Remember(const coherence::Entry& entry);
+  void Forget(fuse_ino_t ino, uint64_t lookups);
+  /// The id under which the kernel knows the inode at present.
+  std::optional<fuse_ino_t> IdOf(InodeId id) const;
+  size_t size() const;
+
+ private:
+  struct Known {
+    coherence::InodePtr inode;
+    uint64_t lookups = 0;
+  };
+  mutable Mutex mutex_;
+  fuse_ino_t next_ GUARDED_BY(mutex_) = FUSE_ROOT_ID + 1;
+  std::unordered_map<fuse_ino_t, Known> by_ino_ GUARDED_BY(mutex_);
+  std::unordered_map<InodeId, fuse_ino_t> by_id_ GUARDED_BY(mutex_);
+};
+
+}  // namespace ocfsgw::fusefs

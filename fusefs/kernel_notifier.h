@@ -1,0 +1,39 @@
+#pragma once
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include <atomic>
+
+#include "base/executor.h"
+#include "coherence/kernel_cache.h"
+#include "fusefs/inode_table.h"
+
+namespace ocfsgw::fusefs {
+
+/// Takes pages back from the kernel on threads of its own, since the notification may wait for a page that a request of
+/// ours holds locked. Thread-safe.
+class KernelNotifier final : public coherence::KernelCache {
+ public:
+  /// Notifications that may wait at once. Each waits for at most one inode's requests, and a lease is released without
+  /// them after half the recall deadline, so the number bounds latency, not progress.
+  static constexpr size_t kThreads = 8;
+
+  KernelNotifier();
+
+  /// Before this, and after Detach, there is no kernel cache and every invalidation is done at once.
+  void Attach(fuse_session* session, const InodeTable* inodes);
+  /// Waits for the notifications under way.
+  void Detach();
+
+  void InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges, std::function<void()> done) override;
+
+ private:
+  void Notify(InodeId inode, const std::vector<coherence::ByteRange>& ranges) const;
+
+  std::atomic<fuse_session*> session_{nullptr};
+  const InodeTable* inodes_ = nullptr;  // set before session_, which publishes it
+  AsioExecutor executor_;
+};
+
+}  // namespace ocfsgw::fusefs

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/status.h"
+
+namespace ocfsgw::fusefs {
+
+enum class LeaseMode { kAuto, kO2dlm, kLocal, kNone };
+
+/// What the user asked for. Paths are absolute and, as far as they exist, canonical.
+struct MountOptions {
+  std::string source;
+  std::string mountpoint;
+  bool foreground = false;
+  bool read_only = false;
+  std::string cache_dir;  ///< Never empty after parsing; the control socket lives here even with lease=none.
+  uint64_t cache_bytes = 1ULL << 30;
+  LeaseMode lease = LeaseMode::kAuto;
+  std::string dlmfs_dir = "/dlm";
+  uint32_t max_leases = 8192;  ///< To be bounded by RLIMIT_NOFILE.
+  std::chrono::milliseconds recall_deadline{5000};
+  uint64_t memory_bytes = 256ULL << 20;  ///< For the store's block cache and the queues.
+  std::string metrics_address;           ///< ADDR:PORT, or empty: no endpoint.
+  std::string log_file;                  ///< Empty: syslog, or stderr in the foreground.
+  log::Level log_level = log::Level::kInfo;
+  /// What libfuse is to be told, ro and allow_other included; each is the escaped argument of one -o.
+  std::vector<std::string> libfuse_options;
+};
+
+struct CommandLine {
+  MountOptions options;
+  /// Not empty (--help, --version): print it to stdout and exit with 0; `options` then mean nothing.
+  std::string text;
+};
+
+/// Parses `ocfsgw SOURCE MOUNTPOINT [-o OPTS]... [-f]`, also as mount.fuse3 calls it. Nothing needs to exist
+/// yet: whether the source can be used is found out later. Errors: kInvalidArgument with one line for the
+/// user.
+Result<CommandLine> ParseCommandLine(int argc, const char* const* argv);
+
+/// The table of mount options as docs/OPERATIONS.md shows it (Markdown).
+std::string OptionsMarkdown();
+
+}  // namespace ocfsgw::fusefs

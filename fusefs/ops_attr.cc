@@ -1,0 +1,73 @@
+// GETATTR, SETATTR, READLINK, STATFS.
+
+#include <cerrno>
+
+#include "fusefs/file_handle.h"
+#include "fusefs/request.h"
+
+namespace ocfsgw::fusefs {
+namespace {
+
+using coherence::AttrChange;
+using coherence::FileTime;
+using coherence::InodePtr;
+
+void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* /*fi*/) {
+  const InodePtr inode = InodeOf(req, ino);
+  if (!inode) return;
+  ReplyAttr(req, Context(req).fs.GetAttr(inode));
+}
+
+FileTime ToFileTime(const timespec& time) { return {time.tv_sec, static_cast<uint32_t>(time.tv_nsec)}; }
+
+AttrChange ToChange(const struct stat& attr, int to_set) {
+  AttrChange change;
+  if (to_set & FUSE_SET_ATTR_MODE) change.mode = attr.st_mode & 07777;
+  if (to_set & FUSE_SET_ATTR_UID) change.uid = attr.st_uid;
+  if (to_set & FUSE_SET_ATTR_GID) change.gid = attr.st_gid;
+  if (to_set & FUSE_SET_ATTR_SIZE) change.size = attr.st_size;
+  if (to_set & FUSE_SET_ATTR_ATIME) change.atime = ToFileTime(attr.st_atim);
+  if (to_set & FUSE_SET_ATTR_MTIME) change.mtime = ToFileTime(attr.st_mtim);
+  change.atime_now = (to_set & FUSE_SET_ATTR_ATIME_NOW) != 0;
+  change.mtime_now = (to_set & FUSE_SET_ATTR_MTIME_NOW) != 0;
+  return change;
+}
+
+void SetAttr(fuse_req_t req, fuse_ino_t ino, struct stat* attr, int to_set, fuse_file_info* fi) {
+  const InodePtr inode = InodeOf(req, ino);
+  if (!inode) return;
+  coherence::CoherentFs& fs = Context(req).fs;
+  coherence::Mutation change(fs.leases());
+  ReplyAttr(req, fs.SetAttr(change, inode, ToChange(*attr, to_set), fi != nullptr ? &FileOf(fi) : nullptr));
+}
+
+void ReadLink(fuse_req_t req, fuse_ino_t ino) {
+  const InodePtr inode = InodeOf(req, ino);
+  if (!inode) return;
+  const auto target = Context(req).fs.ReadLink(inode);
+  if (target.ok()) {
+    fuse_reply_readlink(req, target->c_str());
+  } else {
+    ReplyStatus(req, target.status());
+  }
+}
+
+void StatFs(fuse_req_t req, fuse_ino_t /*ino*/) {
+  const auto stat = Context(req).fs.backend().StatFs();
+  if (stat.ok()) {
+    fuse_reply_statfs(req, &*stat);
+  } else {
+    ReplyStatus(req, stat.status());
+  }
+}
+
+}  // namespace
+
+void AddAttrOperations(fuse_lowlevel_ops& ops) {
+  ops.getattr = GetAttr;
+  ops.setattr = SetAttr;
+  ops.readlink = ReadLink;
+  ops.statfs = StatFs;
+}
+
+}  // namespace ocfsgw::fusefs

@@ -1,0 +1,160 @@
+// OPENDIR, READDIR, READDIRPLUS, RELEASEDIR, FSYNCDIR.
+
+#include <dirent.h>
+
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "fusefs/request.h"
+
+namespace ocfsgw::fusefs {
+namespace {
+
+using coherence::InodePtr;
+using coherence::Listing;
+
+/// An open directory reads one listing from beginning to end: an entry that was there throughout comes exactly once,
+/// and offsets stay what they are. Rewinding takes a new listing, as rewinddir(3) asks.
+struct DirectoryHandle {
+  explicit DirectoryHandle(InodePtr i) : inode(std::move(i)) {}
+  const InodePtr inode;
+  Mutex mutex;
+  std::shared_ptr<const Listing> listing GUARDED_BY(mutex);
+};
+
+/// Entries 0 and 1 are `.` and `..`; offset n means: n entries have been read.
+constexpr size_t kDotEntries = 2;
+/// The kernel knows the parent itself; libfuse's value for an inode number that is not known.
+constexpr ino_t kUnknownIno = 0xffffffff;
+
+DirectoryHandle& HandleOf(const fuse_file_info* fi) {
+  return *reinterpret_cast<DirectoryHandle*>(fi->fh);  // NOLINT(performance-no-int-to-ptr)
+}
+
+void OpenDirectory(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
+  InodePtr inode = InodeOf(req, ino);
+  if (!inode) return;
+  auto handle = std::make_unique<DirectoryHandle>(std::move(inode));
+  fi->fh = reinterpret_cast<uint64_t>(handle.get());
+  fi->keep_cache = 0;
+  fi->cache_readdir = 0;
+  if (fuse_reply_open(req, fi) == 0) handle.release();
+}
+
+Result<std::shared_ptr<const Listing>> ListingFor(coherence::CoherentFs& fs, DirectoryHandle& handle, off_t offset) {
+  if (offset != 0) {
+    MutexLock lock(handle.mutex);
+    if (handle.listing) return handle.listing;
+  }
+  OCFSGW_ASSIGN_OR_RETURN(auto listing, fs.List(handle.inode));
+  MutexLock lock(handle.mutex);
+  handle.listing = listing;
+  return listing;
+}
+
+struct ReplyBuffer {
+  fuse_req_t req;
+  std::string bytes;
+  size_t used = 0;
+  std::vector<fuse_ino_t> remembered;  ///< Lookups counted, to be taken back if the answer does not arrive.
+  char* free() { return bytes.data() + used; }
+  size_t room() const { return bytes.size() - used; }
+};
+
+bool AddPlain(ReplyBuffer& out, const char* name, uint64_t ino, uint8_t type, off_t next) {
+  struct stat st {};
+  st.st_ino = ino;
+  st.st_mode = static_cast<mode_t>(type) << 12;  // DT_* are the type bits of st_mode
+  const size_t need = fuse_add_direntry(out.req, out.free(), out.room(), name, &st, next);
+  if (need > out.room()) return false;
+  out.used += need;
+  return true;
+}
+
+/// With attributes if they are at hand; node id 0 tells the kernel that there are none. A lookup is counted only for an
+/// entry that fits.
+bool AddPlus(ReplyBuffer& out, const DirectoryHandle& handle, const coherence::DirectoryEntry& entry, off_t next) {
+  MountContext& context = Context(out.req);
+  fuse_entry_param param{};
+  param.attr.st_ino = entry.ino;
+  param.attr.st_mode = static_cast<mode_t>(entry.type) << 12;
+  const size_t need = fuse_add_direntry_plus(out.req, nullptr, 0, entry.name.c_str(), &param, next);
+  if (need > out.room()) return false;
+  if (const auto child = context.fs.KnownChild(handle.inode, entry.ino)) {
+    param = context.inodes.Remember(*child);
+    out.remembered.push_back(param.ino);
+  }
+  out.used += fuse_add_direntry_plus(out.req, out.free(), out.room(), entry.name.c_str(), &param, next);
+  return true;
+}
+
+bool AddDot(ReplyBuffer& out, const DirectoryHandle& handle, size_t index, bool plus) {
+  const char* const name = index == 0 ? "." : "..";
+  const uint64_t ino = index == 0 ? handle.inode->id().ino : kUnknownIno;
+  const auto next = static_cast<off_t>(index + 1);
+  if (!plus) return AddPlain(out, name, ino, DT_DIR, next);
+  fuse_entry_param param{};
+  param.attr.st_ino = ino;
+  param.attr.st_mode = S_IFDIR;
+  const size_t need = fuse_add_direntry_plus(out.req, out.free(), out.room(), name, &param, next);
+  if (need > out.room()) return false;
+  out.used += need;
+  return true;
+}
+
+void ReadEntries(fuse_req_t req, size_t size, off_t offset, const fuse_file_info* fi, bool plus) {
+  DirectoryHandle& handle = HandleOf(fi);
+  const auto listing = ListingFor(Context(req).fs, handle, offset);
+  if (!listing.ok()) {
+    ReplyStatus(req, listing.status());
+    return;
+  }
+  const auto& entries = (*listing)->entries();
+  ReplyBuffer out{req, std::string(size, '\0'), 0, {}};
+  for (auto index = static_cast<size_t>(offset); index < entries.size() + kDotEntries; ++index) {
+    bool fits = false;
+    if (index < kDotEntries) {
+      fits = AddDot(out, handle, index, plus);
+    } else {
+      const auto& entry = entries[index - kDotEntries];
+      const auto next = static_cast<off_t>(index + 1);
+      fits = plus ? AddPlus(out, handle, entry, next) : AddPlain(out, entry.name.c_str(), entry.ino, entry.type, next);
+    }
+    if (!fits) break;
+  }
+  InodeTable& inodes = Context(req).inodes;
+  if (fuse_reply_buf(req, out.bytes.data(), out.used) != 0) {
+    for (const fuse_ino_t ino : out.remembered) inodes.Forget(ino, 1);
+  }
+}
+
+void ReadDirectory(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t offset, fuse_file_info* fi) {
+  ReadEntries(req, size, offset, fi, false);
+}
+
+void ReadDirectoryPlus(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t offset, fuse_file_info* fi) {
+  ReadEntries(req, size, offset, fi, true);
+}
+
+void ReleaseDirectory(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
+  delete &HandleOf(fi);
+  fuse_reply_err(req, 0);
+}
+
+void SyncDirectory(fuse_req_t req, fuse_ino_t /*ino*/, int data_only, fuse_file_info* fi) {
+  ReplyStatus(req, Context(req).fs.backend().SyncDirectory(HandleOf(fi).inode->node, data_only != 0));
+}
+
+}  // namespace
+
+void AddDirectoryOperations(fuse_lowlevel_ops& ops) {
+  ops.opendir = OpenDirectory;
+  ops.readdir = ReadDirectory;
+  ops.readdirplus = ReadDirectoryPlus;
+  ops.releasedir = ReleaseDirectory;
+  ops.fsyncdir = SyncDirectory;
+}
+
+}  // namespace ocfsgw::fusefs

@@ -1,0 +1,124 @@
+// OPEN, CREATE, READ, WRITE and what else works on an open file.
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <limits>
+
+#include "fusefs/file_handle.h"
+#include "fusefs/request.h"
+
+namespace ocfsgw::fusefs {
+namespace {
+
+using coherence::CoherentFs;
+using coherence::InodePtr;
+using coherence::Mutation;
+using coherence::OpenFile;
+
+/// Tells the kernel how to treat the handle. Pages are never kept from an earlier open. FLUSH is needed only where
+/// something was written, since it is there to report errors of writes.
+void Describe(const OpenFile& file, fuse_file_info* fi) {
+  fi->direct_io = file.direct();
+  fi->keep_cache = 0;
+  fi->noflush = (fi->flags & O_ACCMODE) == O_RDONLY;
+}
+
+void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
+  const InodePtr inode = InodeOf(req, ino);
+  if (!inode) return;
+  auto file = Context(req).fs.Open(inode, fi->flags);
+  if (!file.ok()) {
+    ReplyStatus(req, file.status());
+    return;
+  }
+  Describe(**file, fi);
+  fi->fh = ToHandle(std::move(*file));
+  if (fuse_reply_open(req, fi) != 0) delete &FileOf(fi);
+}
+
+void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* fi) {
+  const InodePtr inode = InodeOf(req, parent);
+  if (!inode) return;
+  MountContext& context = Context(req);
+  Mutation change(context.fs.leases());
+  auto created = context.fs.Create(change, inode, name, mode, fi->flags, CallerOf(req));
+  if (!created.ok()) {
+    ReplyStatus(req, created.status());
+    return;
+  }
+  Describe(*created->second, fi);
+  fi->fh = ToHandle(std::move(created->second));
+  const fuse_entry_param param = context.inodes.Remember(created->first);
+  if (fuse_reply_create(req, &param, fi) != 0) {
+    context.inodes.Forget(param.ino, 1);
+    delete &FileOf(fi);
+  }
+}
+
+void Release(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
+  delete &FileOf(fi);
+  fuse_reply_err(req, 0);
+}
+
+void Read(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t offset, fuse_file_info* fi) {
+  const Status status =
+      Context(req).fs.Read(FileOf(fi), static_cast<uint64_t>(offset), size, [req](std::span<const std::byte> bytes) {
+        fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      });
+  if (!status.ok()) ReplyStatus(req, status);
+}
+
+void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, off_t offset, fuse_file_info* fi) {
+  CoherentFs& fs = Context(req).fs;
+  OpenFile& file = FileOf(fi);
+  Mutation change(fs.leases());
+  // Pages written back from a mapping come with any handle of the inode's, direct or not.
+  const bool cached = fi->writepage || !file.direct();
+  const auto written = fs.Write(change, file, static_cast<uint64_t>(offset),
+                                std::as_bytes(std::span(data, size)), cached);
+  if (written.ok()) {
+    fuse_reply_write(req, *written);
+  } else {
+    ReplyStatus(req, written.status());
+  }
+}
+
+void Flush(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
+  ReplyStatus(req, Context(req).fs.Flush(FileOf(fi)));
+}
+
+void Sync(fuse_req_t req, fuse_ino_t /*ino*/, int data_only, fuse_file_info* fi) {
+  ReplyStatus(req, Context(req).fs.Sync(FileOf(fi), data_only != 0));
+}
+
+void Allocate(fuse_req_t req, fuse_ino_t /*ino*/, int mode, off_t offset, off_t length, fuse_file_info* fi) {
+  CoherentFs& fs = Context(req).fs;
+  Mutation change(fs.leases());
+  ReplyStatus(req, fs.Allocate(change, FileOf(fi), mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(length)));
+}
+
+void Seek(fuse_req_t req, fuse_ino_t /*ino*/, off_t offset, int whence, fuse_file_info* fi) {
+  const auto at = Context(req).fs.Seek(FileOf(fi), static_cast<uint64_t>(offset), whence);
+  if (at.ok()) {
+    fuse_reply_lseek(req, static_cast<off_t>(*at));
+  } else {
+    ReplyStatus(req, at.status());
+  }
+}
+
+}  // namespace
+
+void AddFileOperations(fuse_lowlevel_ops& ops) {
+  ops.open = Open;
+  ops.create = Create;
+  ops.release = Release;
+  ops.read = Read;
+  ops.write = Write;
+  ops.flush = Flush;
+  ops.fsync = Sync;
+  ops.fallocate = Allocate;
+  ops.lseek = Seek;
+}
+
+}  // namespace ocfsgw::fusefs

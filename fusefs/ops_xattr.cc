@@ -1,0 +1,61 @@
+// Extended attributes: read from the backend, changed through the lease protocol.
+
+#include <cerrno>
+
+#include "fusefs/request.h"
+
+namespace ocfsgw::fusefs {
+namespace {
+
+using coherence::InodePtr;
+using coherence::Mutation;
+
+/// `size` 0 asks for the length only.
+void ReplyValue(fuse_req_t req, const Result<std::string>& value, size_t size) {
+  if (!value.ok()) {
+    ReplyStatus(req, value.status());
+  } else if (size == 0) {
+    fuse_reply_xattr(req, value->size());
+  } else if (value->size() > size) {
+    fuse_reply_err(req, ERANGE);
+  } else {
+    fuse_reply_buf(req, value->data(), value->size());
+  }
+}
+
+void GetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, size_t size) {
+  const InodePtr inode = InodeOf(req, ino);
+  if (!inode) return;
+  ReplyValue(req, Context(req).fs.backend().GetXattr(inode->node, name), size);
+}
+
+void ListXattr(fuse_req_t req, fuse_ino_t ino, size_t size) {
+  const InodePtr inode = InodeOf(req, ino);
+  if (!inode) return;
+  ReplyValue(req, Context(req).fs.backend().ListXattr(inode->node), size);
+}
+
+void SetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, const char* value, size_t size, int flags) {
+  const InodePtr inode = InodeOf(req, ino);
+  if (!inode) return;
+  Mutation change(Context(req).fs.leases());
+  ReplyStatus(req, Context(req).fs.SetXattr(change, inode, name, std::as_bytes(std::span(value, size)), flags));
+}
+
+void RemoveXattr(fuse_req_t req, fuse_ino_t ino, const char* name) {
+  const InodePtr inode = InodeOf(req, ino);
+  if (!inode) return;
+  Mutation change(Context(req).fs.leases());
+  ReplyStatus(req, Context(req).fs.RemoveXattr(change, inode, name));
+}
+
+}  // namespace
+
+void AddXattrOperations(fuse_lowlevel_ops& ops) {
+  ops.getxattr = GetXattr;
+  ops.listxattr = ListXattr;
+  ops.setxattr = SetXattr;
+  ops.removexattr = RemoveXattr;
+}
+
+}  // namespace ocfsgw::fusefs

@@ -1,0 +1,71 @@
+#include "fusefs/request.h"
+
+#include <cerrno>
+
+namespace ocfsgw::fusefs {
+
+int ToErrno(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kOk: return 0;
+    case StatusCode::kNotFound: return ENOENT;
+    case StatusCode::kBusy: return EBUSY;
+    case StatusCode::kInvalidArgument: return EINVAL;
+    case StatusCode::kUnsupported: return EOPNOTSUPP;
+    case StatusCode::kShutdown: return ENOTCONN;
+    case StatusCode::kCorrupt:
+    case StatusCode::kUnavailable: return EIO;
+    case StatusCode::kSystem: return status.sys_errno();
+  }
+  return EIO;
+}
+
+coherence::InodePtr InodeOf(fuse_req_t req, fuse_ino_t ino) {
+  coherence::InodePtr inode = Context(req).inodes.Get(ino);
+  if (!inode) fuse_reply_err(req, ESTALE);
+  return inode;
+}
+
+struct stat ToStat(const coherence::FileAttr& attr) {
+  struct stat out {};
+  out.st_ino = attr.id.ino;
+  out.st_mode = attr.mode;
+  out.st_nlink = attr.nlink;
+  out.st_uid = attr.uid;
+  out.st_gid = attr.gid;
+  out.st_rdev = attr.rdev;
+  out.st_size = static_cast<off_t>(attr.size);
+  out.st_blocks = static_cast<blkcnt_t>(attr.blocks);
+  out.st_blksize = attr.blksize;
+  out.st_atim = {attr.atime.sec, attr.atime.nsec};
+  out.st_mtim = {attr.mtime.sec, attr.mtime.nsec};
+  out.st_ctim = {attr.ctime.sec, attr.ctime.nsec};
+  return out;
+}
+
+void ReplyStatus(fuse_req_t req, const Status& status) { fuse_reply_err(req, ToErrno(status)); }
+
+void ReplyEntry(fuse_req_t req, const Result<coherence::Entry>& entry) {
+  if (!entry.ok()) {
+    ReplyStatus(req, entry.status());
+    return;
+  }
+  InodeTable& inodes = Context(req).inodes;
+  const fuse_entry_param param = inodes.Remember(*entry);
+  if (fuse_reply_entry(req, &param) != 0) inodes.Forget(param.ino, 1);
+}
+
+void ReplyAttr(fuse_req_t req, const Result<coherence::FileAttr>& attr) {
+  if (!attr.ok()) {
+    ReplyStatus(req, attr.status());
+    return;
+  }
+  const struct stat st = ToStat(*attr);
+  fuse_reply_attr(req, &st, kKernelTimeoutSeconds);
+}
+
+coherence::Caller CallerOf(fuse_req_t req) {
+  const fuse_ctx* context = fuse_req_ctx(req);
+  return {context->uid, context->gid};
+}
+
+}  // namespace ocfsgw::fusefs

@@ -1,0 +1,50 @@
+#pragma once
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include <span>
+#include <string>
+
+#include "base/status.h"
+#include "coherence/coherent_fs.h"
+#include "fusefs/inode_table.h"
+
+namespace ocfsgw::fusefs {
+
+/// What every handler works with: the session's userdata.
+struct MountContext {
+  coherence::CoherentFs& fs;
+  InodeTable& inodes;
+};
+
+/// The one table from Status to errno.
+int ToErrno(const Status& status);
+
+inline MountContext& Context(fuse_req_t req) { return *static_cast<MountContext*>(fuse_req_userdata(req)); }
+
+/// The inode of a request, or ESTALE has been answered and null is returned.
+coherence::InodePtr InodeOf(fuse_req_t req, fuse_ino_t ino);
+
+/// Fills `out` for fuse_reply_attr.
+struct stat ToStat(const coherence::FileAttr& attr);
+
+/// Answers with the error, or with success if ok.
+void ReplyStatus(fuse_req_t req, const Status& status);
+/// Answers LOOKUP and its like; counts the lookup, and takes it back if the kernel did not get the answer.
+void ReplyEntry(fuse_req_t req, const Result<coherence::Entry>& entry);
+void ReplyAttr(fuse_req_t req, const Result<coherence::FileAttr>& attr);
+
+coherence::Caller CallerOf(fuse_req_t req);
+
+/// The kernel trusts nothing we say for longer than the request: what keeps a dead daemon from serving stale data.
+inline constexpr double kKernelTimeoutSeconds = 0;
+
+/// Adds this folder's handlers to a table of operations, one function per file.
+void AddNameOperations(fuse_lowlevel_ops& ops);
+void AddAttrOperations(fuse_lowlevel_ops& ops);
+void AddFileOperations(fuse_lowlevel_ops& ops);
+void AddDirectoryOperations(fuse_lowlevel_ops& ops);
+void AddXattrOperations(fuse_lowlevel_ops& ops);
+
+}  // namespace ocfsgw::fusefs
