@@ -13,10 +13,17 @@ class GatewayError(Exception):
 
 
 def run(command):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise GatewayError(f"{' '.join(command)}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
-    return done.stdout
+    """Its output. A Ctrl-C waits for the command's end: half a mount could not be taken down."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True)
+    try:
+        output, error = process.communicate()
+    except BaseException:
+        process.communicate()
+        raise
+    if process.returncode:
+        raise GatewayError(f"{' '.join(command)}: exit status {process.returncode}: {(error or output).strip()}")
+    return output
 
 
 class Gateway:
