@@ -149,8 +149,8 @@ void LeaseTable::Do(const InodePtr& inode, Todo todo) {
     if (todo.key.generation != 0) provider_->Release(todo.key);
   }
   if (todo.actions.invalidate) {
-    kernel_.InvalidatePages(inode->id(), std::move(todo.ranges), [this, inode] {
-      Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnInvalidated(); });
+    kernel_.InvalidatePages(inode->id(), std::move(todo.ranges), [this, inode, upto = todo.actions.invalidate_upto] {
+      Step(inode, [upto](Inode& i) REQUIRES(i.mutex) { return i.state.OnInvalidated(upto); });
     });
   }
   if (todo.actions.start_timer) {

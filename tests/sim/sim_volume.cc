@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 namespace ocfsgw::sim {
 
@@ -29,7 +30,7 @@ NodeRef MakeRef(InodeId id) { return std::make_shared<SimNode>(id); }
 
 }  // namespace
 
-SimVolume::SimVolume() {
+SimVolume::SimVolume(uint64_t seed) : random_(seed) {
   Node& root = nodes_[kRootIno];
   root.attr.id = {kRootIno, 1};
   root.attr.mode = S_IFDIR | 0755;
@@ -37,7 +38,15 @@ SimVolume::SimVolume() {
   Touch(root, true);
 }
 
+void SimVolume::Travel(Guard& guard) {
+  const auto delay = std::chrono::microseconds(random_() % kDelayMaxUs);
+  guard.unlock();
+  std::this_thread::sleep_for(delay);
+  guard.lock();
+}
+
 void SimVolume::LockShared(Guard& guard, uint64_t ino) {
+  Travel(guard);
   changed_.wait(guard, [&] { return !At(ino).writing && At(ino).writers_waiting == 0; });
   ++At(ino).readers;
 }
@@ -48,6 +57,7 @@ void SimVolume::UnlockShared(uint64_t ino) {
 }
 
 void SimVolume::LockExclusive(Guard& guard, uint64_t ino) {
+  Travel(guard);
   ++At(ino).writers_waiting;
   for (;;) {
     std::vector<Lease> recalls;

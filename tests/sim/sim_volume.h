@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,7 +27,10 @@ class SimVolume {
   /// Resolution of the volume's time stamps: two changes within one tick may leave the same stamp.
   static constexpr int64_t kTickNs = 10'000'000;
 
-  SimVolume();
+  /// A lock request takes up to so long to arrive; what makes the threads of a test meet in every order.
+  static constexpr uint64_t kDelayMaxUs = 50;
+
+  explicit SimVolume(uint64_t seed = 1);
 
   // What a writer with a mount of its own does. Each returns when the change is visible everywhere.
   void WriteFile(const std::string& name, const std::string& content);
@@ -55,6 +59,7 @@ class SimVolume {
   using Guard = std::unique_lock<std::mutex>;
 
   Node& At(uint64_t ino) { return nodes_.at(ino); }
+  void Travel(Guard& guard);
   void LockShared(Guard& guard, uint64_t ino);
   void UnlockShared(uint64_t ino);
   void LockExclusive(Guard& guard, uint64_t ino);
@@ -69,6 +74,7 @@ class SimVolume {
   RealClock clock_;
   std::map<uint64_t, Node> nodes_;
   uint64_t next_ino_ = 100;
+  std::mt19937_64 random_;
 };
 
 /// One node's view of the volume, through the kernel of that node. Regular files in the root only; the rest of Backend
