@@ -23,8 +23,9 @@ namespace ocfsgw::ocfs2 {
 /// | names of a directory                           | inotify, afterwards     | no     |
 ///
 /// A writer waits at most /proc/sys/fs/lease-break-time, 45 s. Where it is not strict, the change is visible
-/// before its recall is delivered; Barrier closes that gap for what happened before it. Of writers on other
-/// machines this provider sees nothing.
+/// before its recall is delivered; Barrier closes that gap for what happened before it. A removed directory
+/// is told to its parent's lease, and to its own only where nodes hold no descriptors (an open one is not
+/// deleted yet). Of writers on other machines this provider sees nothing.
 ///
 /// Thread-safe; its mutex is a leaf. The lease signal goes to the recall thread alone, which blocks it:
 /// signal masks of other threads do not matter. A regular file costs a descriptor and a watch, others a

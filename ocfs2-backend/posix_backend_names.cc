@@ -1,7 +1,6 @@
 // Names: looking up, listing, creating, linking, removing, renaming.
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/sysmacros.h>
 
 #include <cstring>
 
