@@ -10,8 +10,7 @@
 #include <random>
 #include <thread>
 
-#include "cache/memory_page_store.h"
-#include "tests/sim/sim_kernel.h"
+#include "tests/sim/sim_machine.h"
 #include "tests/sim/sim_volume.h"
 
 namespace ocfsgw::sim {
@@ -30,63 +29,15 @@ std::string Content(uint64_t version) {
   return text;
 }
 
-struct SimNodeOptions {
-  bool value_block = true;
-  uint32_t refuse_every = 0;
-  size_t max_leases = 100;
-  Duration hold_off{};
-};
-
-struct SimMachine {
-  SimMachine(SimVolume& volume, const SimNodeOptions& options)
-      : backend(volume),
-        provider(volume),
-        store(1 << 20),
-        acquirers({.name = "acquire", .threads = 4}),
-        timers({.name = "timers", .threads = 1}),
-        metrics(registry),
-        leases(Config(options), backend, &provider, kernel, acquirers, timers, clock, metrics),
-        fs(backend, leases, store, metrics) {
-    provider.value_block = options.value_block;
-    provider.refuse_every = options.refuse_every;
-    provider.Start(&leases);
-  }
-  ~SimMachine() {
-    kernel.Stop();
-    provider.Stop();
-    acquirers.Stop();
-    timers.Stop();
-  }
-  static coherence::LeaseConfig Config(const SimNodeOptions& options) {
-    coherence::LeaseConfig config;
-    config.max_leases = options.max_leases;
-    config.recall_deadline = std::chrono::seconds(2);
-    config.hold_off = options.hold_off;
-    return config;
-  }
-
-  RealClock clock;
-  SimBackend backend;
-  SimLeaseProvider provider;
-  cache::MemoryPageStore store;
-  AsioExecutor acquirers;
-  AsioExecutor timers;
-  SimKernel kernel;
-  MetricsRegistry registry;
-  coherence::CoherenceMetrics metrics;
-  coherence::LeaseTable leases;
-  CoherentFs fs;
-};
-
 uint64_t Seed() {
   if (const char* seed = std::getenv("OCFSGW_TEST_SEED")) return std::strtoull(seed, nullptr, 10);
   return std::random_device{}();
 }
 
 struct Load {
-  explicit Load(SimNodeOptions options) : options(options) {}
+  explicit Load(SimMachineOptions options) : options(options) {}
 
-  SimNodeOptions options;
+  SimMachineOptions options;
   uint64_t seed = Seed();
   int looks_per_reader = 3'000;
   uint64_t writes_min = 1'000;  ///< Readers go on until there were so many.
@@ -128,8 +79,10 @@ struct Load {
     SCOPED_TRACE("seed " + std::to_string(seed) + "; replay: OCFSGW_TEST_SEED=" + std::to_string(seed) +
                  " cluster_simulation_test");
     for (int file = 0; file < kFiles; ++file) volume.WriteFile(FileName(file), Content(0));
-    SimMachine one(volume, options);
-    SimMachine two(volume, options);
+    cache::MemoryPageStore store_one(1 << 20);
+    cache::MemoryPageStore store_two(1 << 20);
+    SimMachine one(volume, store_one, options);
+    SimMachine two(volume, store_two, options);
     std::vector<std::thread> readers;
     std::vector<std::thread> writers;
     for (SimMachine* machine : {&one, &two}) {
@@ -195,7 +148,8 @@ TEST(ClusterSimulation, WithTwoLeasesForFourInodesTheBudgetRecallsAllTheTime) { 
 
 TEST(ClusterSimulation, ANameThatAppearsIsSeenByTheFirstLookAfterwards) {
   SimVolume volume;
-  SimMachine machine(volume, {});
+  cache::MemoryPageStore store(1 << 20);
+  SimMachine machine(volume, store);
   const auto root = machine.fs.Root();
   ASSERT_TRUE(root.ok());
   for (int i = 0; i < 50; ++i) {
