@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <map>
+#include <sstream>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "tests/cluster/gateway.h"
 
@@ -51,38 +54,75 @@ const Change kChanges[] = {
      "[ $(fsop exists $d/n) = no ] || { fsop stat $d/n; fsop read $d/n; }", 1},
 };
 
-void PrintTo(const Change& change, std::ostream* out) { *out << change.name; }
+struct Writer {
+  const char* name;
+  View view;
+};
 
-/// Sets up, lets the readers look until it is all under leases, changes, and looks.
-void Check(const Change& change, const View& writer, std::initializer_list<Gateway> readers,
+void PrintTo(const Change& change, std::ostream* out) { *out << change.name; }
+void PrintTo(const Writer& writer, std::ostream* out) { *out << writer.name; }
+
+/// The command for every round, its output headed by a line "== ROUND".
+std::string EveryRound(const std::string& command) {
+  return "b=$d\nfor ((i = 0; i < " + std::to_string(kRounds) + "; i++)); do d=$b/$i; echo \"== $i\"\n{ " +
+         command + "\n} 2>&1\ndone";
+}
+
+/// Output under each line "== TITLE".
+std::map<std::string, std::string> Sections(const std::string& output) {
+  std::map<std::string, std::string> sections;
+  std::istringstream lines(output);
+  std::string title;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("== ")) {
+      title = line.substr(3);
+    } else {
+      sections[title] += line + "\n";
+    }
+  }
+  return sections;
+}
+
+/// Sets up, lets the readers look until it is all under leases; then changes and, from the writer's node and
+/// as fast as it can ask them, lets each reader look once, and node 1 look at OCFS2 itself.
+void Check(const Change& change, const View& writer, const std::vector<Gateway>& readers,
            const std::string& name) {
   const View truth{1, kShared};
-  for (int round = 0; round < kRounds; ++round) {
-    const std::string dir = name + "/" + std::to_string(round);
-    const std::string with_round = "i=" + std::to_string(round) + "\n";
-    const std::string look = with_round + "{ " + change.look + "; } 2>&1";
-    SCOPED_TRACE("round " + std::to_string(round) + " in " + dir);
+  const std::string look = EveryRound(change.look);
+  std::vector<uint64_t> held;
+  for (const Gateway& reader : readers) {
+    held.push_back(reader.Metric(kLeasesHeld));
+  }
+  const Outcome before =
+      In(truth, name,
+         EveryRound("mkdir -p $d && { " + std::string(change.setup) + "; } >/dev/null") + "\nd=$b\n" + look);
+  for (size_t i = 0; i < readers.size(); ++i) {
+    const Outcome cached = readers[i].LookUntilLeased(name, look, held[i], kRounds * change.leases);
+    ASSERT_EQ(Sections(cached.output), Sections(before.output)) << cached.output;
+  }
 
-    std::vector<uint64_t> held;
+  std::string asks;
+  const auto ask = [&](const std::string& title, const View& view) {
+    asks += "echo \"== $i " + title + "\"; ask " + std::to_string(view.node) + " \"d=" + view.mount + "/" +
+            name + "/$i i=$i; { $look; } 2>&1\"\n";
+  };
+  for (const Gateway& reader : readers) {
+    ask("node " + std::to_string(reader.node()), reader.view());
+  }
+  ask("truth", truth);
+  const Outcome changes = In(writer, name,
+                             kAsk + ("look='" + std::string(change.look) + "'\n") +
+                                 EveryRound(std::string(change.change) + " || exit 1\n" + asks));
+  ASSERT_TRUE(changes.ok()) << changes.output;
+  auto was = Sections(before.output);
+  auto seen = Sections(changes.output);
+  for (int i = 0; i < kRounds; ++i) {
+    const std::string round = std::to_string(i), real = seen[round + " truth"];
+    ASSERT_NE(real, "");
+    ASSERT_NE(real, was[round]) << "the writer changed nothing";
     for (const Gateway& reader : readers) {
-      held.push_back(reader.Metric(kLeasesHeld));
-    }
-    const Outcome setup = In(truth, dir, with_round + "mkdir -p $d && { " + change.setup + "; }");
-    ASSERT_TRUE(setup.ok()) << setup.output;
-    const Outcome before = In(truth, dir, look);
-    size_t at = 0;
-    for (const Gateway& reader : readers) {
-      const Outcome cached = reader.LookUntilLeased(dir, look, held[at++], change.leases);
-      ASSERT_EQ(cached.output, before.output) << "before the change, in node " << reader.node();
-    }
-
-    const Outcome changed = In(writer, dir, with_round + change.change);
-    ASSERT_TRUE(changed.ok()) << changed.output;
-    for (const Gateway& reader : readers) {
-      const Outcome seen = In(reader.view(), dir, look);
-      const Outcome real = In(truth, dir, look);
-      ASSERT_NE(real.output, before.output) << "the writer changed nothing";
-      EXPECT_EQ(seen.output, real.output) << "first look after the change, in node " << reader.node();
+      const std::string node = "node " + std::to_string(reader.node());
+      EXPECT_EQ(seen[round + " " + node], real) << "first look after the change, " << node << ", round " << i;
     }
   }
 }
@@ -92,9 +132,10 @@ std::string FreshName(const std::string& test) {
   return test + "-" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
 }
 
-class OneGateway : public testing::TestWithParam<std::tuple<Change, std::pair<const char*, View>>> {
+class OneGateway : public testing::TestWithParam<std::tuple<Change, Writer>> {
  public:
   static void SetUpTestSuite() {
+    ASSERT_TRUE(ServeLooks(1).ok() && ServeLooks(2).ok());
     ASSERT_TRUE(Gateway(1).Unmount().ok());
     const Outcome mounted = Gateway(2).Mount();
     ASSERT_TRUE(mounted.ok()) << mounted.output;
@@ -106,6 +147,7 @@ class TwoGateways : public testing::TestWithParam<Change> {
  public:
   static void SetUpTestSuite() {
     for (int node : {1, 2}) {
+      ASSERT_TRUE(ServeLooks(node).ok());
       const Outcome mounted = Gateway(node).Mount();
       ASSERT_TRUE(mounted.ok()) << mounted.output;
       ASSERT_EQ(Gateway(node).LeaseProvider(), "o2dlm");
@@ -116,7 +158,7 @@ class TwoGateways : public testing::TestWithParam<Change> {
 
 TEST_P(OneGateway, FirstLookAfterTheChangeShowsIt) {
   const auto& [change, writer] = GetParam();
-  Check(change, writer.second, {Gateway(2)}, FreshName(std::string(change.name) + "-" + writer.first));
+  Check(change, writer.view, {Gateway(2)}, FreshName(std::string(change.name) + "-" + writer.name));
 }
 
 // The writer's own gateway caches what it changes, too.
@@ -126,15 +168,15 @@ TEST_P(TwoGateways, FirstLookAfterAChangeThroughTheOtherGatewayShowsIt) {
         FreshName(std::string(change.name) + "-other_gateway"));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Changes, OneGateway,
-    testing::Combine(testing::ValuesIn(kChanges),
-                     testing::Values(std::pair<const char*, View>("other_node", {1, kShared}),
-                                     std::pair<const char*, View>("same_node", {2, kShared}),
-                                     std::pair<const char*, View>("same_gateway", {2, kGateway}))),
-    [](const auto& test) {
-      return std::string(std::get<0>(test.param).name) + "_by_" + std::get<1>(test.param).first;
-    });
+INSTANTIATE_TEST_SUITE_P(Changes, OneGateway,
+                         testing::Combine(testing::ValuesIn(kChanges),
+                                          testing::Values(Writer{"other_node", {1, kShared}},
+                                                          Writer{"same_node", {2, kShared}},
+                                                          Writer{"same_gateway", {2, kGateway}})),
+                         [](const auto& test) {
+                           return std::string(std::get<0>(test.param).name) + "_by_" +
+                                  std::get<1>(test.param).name;
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Changes, TwoGateways, testing::ValuesIn(kChanges),
                          [](const auto& test) { return std::string(test.param.name); });

@@ -17,6 +17,10 @@ Outcome In(const View& view, const std::string& name, const std::string& command
   return Lab().On(view.node, "d=" + view.mount + "/" + name + "\n" + command, patience);
 }
 
+Outcome ServeLooks(int node) {
+  return Lab().On(node, "pgrep -x fsop >/dev/null || { fsop serve / 9000 >/dev/null 2>&1 & }");
+}
+
 Outcome Gateway::Mount(bool fresh) const {
   const std::string gw = kGateway, cache = kCacheDir;
   return Lab().On(node_, "mountpoint -q " + gw + " && exit 0\n" + (fresh ? "rm -rf " + cache + "\n" : "") +

@@ -5,7 +5,7 @@
 # The kernel command line gives labnode= (the node's directory on the host; /lab inside the node).
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
-modprobe -d "$labnode/modules" -a overlay configfs ocfs2_nodemanager ocfs2_stack_o2cb ocfs2
+modprobe -d "${labnode:?}/modules" -a configfs ocfs2_nodemanager ocfs2_stack_o2cb ocfs2
 mount -t hostfs -o "$labnode/root" none /mnt
 mount -a -T "$labnode/fstab" || echo "node-init: some mounts failed"
 exec chroot /mnt /bin/bash "$(<"$labnode/main")"
