@@ -129,7 +129,8 @@ LeaseActions LeaseState::OnMutationEnd(bool wrote_pages, TimePoint hold_off_unti
   --mutations_;
   hold_off_until_ = std::max(hold_off_until_, hold_off_until);
   if (wrote_pages) ++pages_;
-  // A lease taken before the last mutation ended would have been dropped by it: whatever the kernel has is uncovered.
+  // A lease taken before the last mutation ended would have been dropped by it: whatever the kernel has is
+  // uncovered.
   if (kernel_pages()) {
     suspect_ = pages_;
     TakeBackSuspects(actions);

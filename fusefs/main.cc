@@ -16,7 +16,8 @@ using ocfsgw::Status;
 using ocfsgw::StatusCode;
 namespace log = ocfsgw::log;
 
-/// Threads inherit the mask they are made under: only the main thread is to see the signals that end the program.
+/// Threads inherit the mask they are made under: only the main thread is to see the signals that end the
+/// program.
 void SetTerminationSignals(int how) {
   sigset_t set;
   sigemptyset(&set);
@@ -26,7 +27,8 @@ void SetTerminationSignals(int how) {
 
 int Run(const ocfsgw::fusefs::MountOptions& options) {
   ocfsgw::fusefs::Startup startup(options.foreground);
-  if (const Status status = log::Configure({.level = options.log_level, .file = {}, .syslog = false}); !status.ok()) {
+  if (const Status status = log::Configure({.level = options.log_level, .file = {}, .syslog = false});
+      !status.ok()) {
     return startup.Fail(ocfsgw::kExitUsage, status.ToString());
   }
   SetTerminationSignals(SIG_BLOCK);

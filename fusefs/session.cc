@@ -8,8 +8,8 @@ namespace ocfsgw::fusefs {
 namespace {
 
 void Init(void* /*userdata*/, fuse_conn_info* connection) {
-  // O_TRUNC comes as SETATTR, which has the local-write rule; the kernel clears set-id bits by SETATTR too, since a
-  // gateway that writes as root would not.
+  // O_TRUNC comes as SETATTR, which has the local-write rule; the kernel clears set-id bits by SETATTR too,
+  // since a gateway that writes as root would not.
   connection->want &= ~(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_HANDLE_KILLPRIV);
 }
 
@@ -27,7 +27,8 @@ fuse_lowlevel_ops Operations() {
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
-                                                const std::vector<std::string>& options, MountContext* context) {
+                                                const std::vector<std::string>& options,
+                                                MountContext* context) {
   fuse_args args = FUSE_ARGS_INIT(0, nullptr);
   const auto add = [&args](const std::string& option) {
     fuse_opt_add_arg(&args, "-o");
@@ -43,8 +44,10 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
   if (session == nullptr) return Status(StatusCode::kUnavailable, "libfuse refused the mount options");
   if (fuse_session_mount(session, mountpoint.c_str()) != 0) {
     fuse_session_destroy(session);
-    return Status(StatusCode::kUnavailable,
-                  fmt::format("cannot mount at {}: is it a directory, is /dev/fuse there, may this user mount?", mountpoint));
+    return Status(
+        StatusCode::kUnavailable,
+        fmt::format("cannot mount at {}: is it a directory, is /dev/fuse there, may this user mount?",
+                    mountpoint));
   }
   return std::unique_ptr<Session>(new Session(session));
 }
@@ -55,7 +58,8 @@ Session::~Session() {
 }
 
 Status Session::Serve() {
-  if (fuse_set_signal_handlers(session_) != 0) return {StatusCode::kUnavailable, "cannot set signal handlers"};
+  if (fuse_set_signal_handlers(session_) != 0)
+    return {StatusCode::kUnavailable, "cannot set signal handlers"};
   fuse_loop_config* const config = fuse_loop_cfg_create();
   fuse_loop_cfg_set_clone_fd(config, 1);
   fuse_loop_cfg_set_max_threads(config, kThreadsMax);

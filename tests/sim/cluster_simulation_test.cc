@@ -1,5 +1,5 @@
-// Whole nodes - coherence, memory store, simulated kernel - on one simulated volume, many threads, every read checked:
-// a read that starts after a write has been announced sees that write or a later one.
+// Whole nodes - coherence, memory store, simulated kernel - on one simulated volume, many threads, every read
+// checked: a read that starts after a write has been announced sees that write or a later one.
 
 #include <gtest/gtest.h>
 
@@ -109,7 +109,8 @@ struct Load {
     }
     writers.emplace_back([this] {  // straight on the volume, and names that come and go
       for (std::mt19937_64 random(seed * 41); !stop;) {
-        WriteSome(random, [&](int file, const std::string& content) { volume.WriteFile(FileName(file), content); });
+        WriteSome(random,
+                  [&](int file, const std::string& content) { volume.WriteFile(FileName(file), content); });
         volume.WriteFile("other", "x");
         volume.Remove("other");
       }
@@ -120,13 +121,16 @@ struct Load {
     EXPECT_EQ(stale, 0u);
     EXPECT_EQ(errors, 0u);
     const coherence::CoherenceMetrics& m = one.metrics;
-    std::printf("seed %lu: %lu writes; node 1: %lu recalls, %lu forced, %lu timer, %lu blocks from store, %lu from backend, "
-                "%lu retries, %lu uncovered\n",
-                seed, writes.load(), m.recalls.value(), m.forced_releases.value(), m.timer_releases.value(),
-                m.blocks_from_store.value(), m.blocks_from_backend.value(), m.read_retries.value(),
-                m.unleased_reads.value());
+    std::printf(
+        "seed %lu: %lu writes; node 1: %lu recalls, %lu forced, %lu timer, %lu blocks from store, %lu from "
+        "backend, "
+        "%lu retries, %lu uncovered\n",
+        seed, writes.load(), m.recalls.value(), m.forced_releases.value(), m.timer_releases.value(),
+        m.blocks_from_store.value(), m.blocks_from_backend.value(), m.read_retries.value(),
+        m.unleased_reads.value());
     EXPECT_GT(m.recalls.value(), 100u) << "the load did not test anything";
-    EXPECT_EQ(m.timer_releases.value() + two.metrics.timer_releases.value(), 0u) << "a deadlock that only the timer cut";
+    EXPECT_EQ(m.timer_releases.value() + two.metrics.timer_releases.value(), 0u)
+        << "a deadlock that only the timer cut";
   }
 };
 
@@ -144,7 +148,9 @@ TEST(ClusterSimulation, WhereLeasesAreOftenRefusedReadsAreUncoveredAndStillRight
   Load({.refuse_every = 3}).Execute();
 }
 
-TEST(ClusterSimulation, WithTwoLeasesForFourInodesTheBudgetRecallsAllTheTime) { Load({.max_leases = 2}).Execute(); }
+TEST(ClusterSimulation, WithTwoLeasesForFourInodesTheBudgetRecallsAllTheTime) {
+  Load({.max_leases = 2}).Execute();
+}
 
 TEST(ClusterSimulation, ANameThatAppearsIsSeenByTheFirstLookAfterwards) {
   SimVolume volume;

@@ -56,7 +56,8 @@ Status SimKernel::Write(CoherentFs& fs, OpenFile& file, const std::string& bytes
   return written.status();
 }
 
-void SimKernel::InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges, std::function<void()> done) {
+void SimKernel::InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
+                                std::function<void()> done) {
   const bool posted = notifiers_.Post([this, inode, ranges = std::move(ranges), done] {
     for (const auto& range : ranges) {
       if (range.begin >= kPage) continue;

@@ -10,9 +10,9 @@
 
 namespace ocfsgw::sim {
 
-/// The kernel's side of one mount, as far as pages of 4096 bytes go: a read asks for attributes first, then uses the
-/// pages it has and sends a READ for those it lacks, which it keeps locked until the answer; an invalidation waits for
-/// locked pages. Thread-safe.
+/// The kernel's side of one mount, as far as pages of 4096 bytes go: a read asks for attributes first, then
+/// uses the pages it has and sends a READ for those it lacks, which it keeps locked until the answer; an
+/// invalidation waits for locked pages. Thread-safe.
 class SimKernel final : public coherence::KernelCache {
  public:
   static constexpr uint64_t kPage = 4096;
@@ -24,7 +24,8 @@ class SimKernel final : public coherence::KernelCache {
   /// write(2) of the first bytes of a file through the page cache.
   Status Write(coherence::CoherentFs& fs, coherence::OpenFile& file, const std::string& bytes);
 
-  void InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges, std::function<void()> done) override;
+  void InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
+                       std::function<void()> done) override;
   void Stop() { notifiers_.Stop(); }
 
  private:

@@ -14,8 +14,8 @@ struct SimMachineOptions {
   const Clock* clock = nullptr;  ///< Null: real time.
 };
 
-/// One node with a gateway: everything above the volume and below the application. Destroying it is a clean stop; the
-/// store is the caller's, as a disk is.
+/// One node with a gateway: everything above the volume and below the application. Destroying it is a clean
+/// stop; the store is the caller's, as a disk is.
 struct SimMachine {
   SimMachine(SimVolume& volume, cache::PageStore& store, const SimMachineOptions& options = {})
       : backend(volume),

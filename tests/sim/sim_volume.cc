@@ -212,7 +212,8 @@ Result<std::vector<coherence::DirectoryEntry>> SimBackend::List(const NodeRef& d
   SimVolume::Guard guard(volume_.mutex_);
   volume_.LockShared(guard, directory->id().ino);
   std::vector<coherence::DirectoryEntry> entries;
-  for (const auto& [name, ino] : volume_.At(directory->id().ino).names) entries.push_back({name, ino, DT_REG});
+  for (const auto& [name, ino] : volume_.At(directory->id().ino).names)
+    entries.push_back({name, ino, DT_REG});
   volume_.UnlockShared(directory->id().ino);
   return entries;
 }
@@ -221,8 +222,9 @@ Result<std::unique_ptr<BackendFile>> SimBackend::Open(const NodeRef& node, int /
   return std::unique_ptr<BackendFile>(std::make_unique<File>(volume_, node->id().ino));
 }
 
-Result<coherence::Created> SimBackend::Create(const NodeRef& parent, const std::string& name, uint32_t /*mode*/,
-                                              int /*flags*/, const coherence::Caller& /*caller*/) {
+Result<coherence::Created> SimBackend::Create(const NodeRef& parent, const std::string& name,
+                                              uint32_t /*mode*/, int /*flags*/,
+                                              const coherence::Caller& /*caller*/) {
   {
     SimVolume::Guard guard(volume_.mutex_);
     volume_.LockExclusive(guard, parent->id().ino);
@@ -246,12 +248,16 @@ namespace {
 Status NoSys() { return Status::FromErrno(ENOSYS); }
 }  // namespace
 
-Result<FileAttr> SimBackend::SetAttr(const NodeRef&, const coherence::AttrChange&, BackendFile*) { return NoSys(); }
-Result<std::string> SimBackend::ReadLink(const NodeRef&) { return NoSys(); }
-Result<Found> SimBackend::MakeNode(const NodeRef&, const std::string&, uint32_t, uint64_t, const coherence::Caller&) {
+Result<FileAttr> SimBackend::SetAttr(const NodeRef&, const coherence::AttrChange&, BackendFile*) {
   return NoSys();
 }
-Result<Found> SimBackend::MakeDirectory(const NodeRef&, const std::string&, uint32_t, const coherence::Caller&) {
+Result<std::string> SimBackend::ReadLink(const NodeRef&) { return NoSys(); }
+Result<Found> SimBackend::MakeNode(const NodeRef&, const std::string&, uint32_t, uint64_t,
+                                   const coherence::Caller&) {
+  return NoSys();
+}
+Result<Found> SimBackend::MakeDirectory(const NodeRef&, const std::string&, uint32_t,
+                                        const coherence::Caller&) {
   return NoSys();
 }
 Result<Found> SimBackend::MakeSymlink(const NodeRef&, const std::string&, const std::string&,
@@ -265,7 +271,9 @@ Status SimBackend::Rename(const NodeRef&, const std::string&, const NodeRef&, co
 }
 Result<std::string> SimBackend::GetXattr(const NodeRef&, const std::string&) { return NoSys(); }
 Result<std::string> SimBackend::ListXattr(const NodeRef&) { return NoSys(); }
-Status SimBackend::SetXattr(const NodeRef&, const std::string&, std::span<const std::byte>, int) { return NoSys(); }
+Status SimBackend::SetXattr(const NodeRef&, const std::string&, std::span<const std::byte>, int) {
+  return NoSys();
+}
 Status SimBackend::RemoveXattr(const NodeRef&, const std::string&) { return NoSys(); }
 Status SimBackend::SyncDirectory(const NodeRef&, bool) { return NoSys(); }
 Result<struct statvfs> SimBackend::StatFs() { return NoSys(); }

@@ -17,10 +17,11 @@ namespace ocfsgw::sim {
 
 class SimLeaseProvider;
 
-/// A shared volume and its lock manager in one process, as far as the protocol can tell them from OCFS2: an inode's lock is
-/// shared by readers and leases and exclusive for a writer; a queued writer recalls all leases, and every later request
-/// waits behind it (so a backend read under a lease of one's own waits for the lease to be given back: the deadlock the
-/// protocol has to cut). Files and one directory, the root. Thread-safe.
+/// A shared volume and its lock manager in one process, as far as the protocol can tell them from OCFS2: an
+/// inode's lock is shared by readers and leases and exclusive for a writer; a queued writer recalls all
+/// leases, and every later request waits behind it (so a backend read under a lease of one's own waits for
+/// the lease to be given back: the deadlock the protocol has to cut). Files and one directory, the root.
+/// Thread-safe.
 class SimVolume {
  public:
   static constexpr uint64_t kRootIno = 1;
@@ -77,8 +78,8 @@ class SimVolume {
   std::mt19937_64 random_;
 };
 
-/// One node's view of the volume, through the kernel of that node. Regular files in the root only; the rest of Backend
-/// fails with ENOSYS.
+/// One node's view of the volume, through the kernel of that node. Regular files in the root only; the rest
+/// of Backend fails with ENOSYS.
 class SimBackend final : public coherence::Backend {
  public:
   explicit SimBackend(SimVolume& volume) : volume_(volume) {}
@@ -89,8 +90,8 @@ class SimBackend final : public coherence::Backend {
   Result<coherence::FileAttr> Stat(const coherence::NodeRef& node) override;
   Result<std::vector<coherence::DirectoryEntry>> List(const coherence::NodeRef& directory) override;
   Result<std::unique_ptr<coherence::BackendFile>> Open(const coherence::NodeRef& node, int flags) override;
-  Result<coherence::Created> Create(const coherence::NodeRef& parent, const std::string& name, uint32_t mode, int flags,
-                                    const coherence::Caller& caller) override;
+  Result<coherence::Created> Create(const coherence::NodeRef& parent, const std::string& name, uint32_t mode,
+                                    int flags, const coherence::Caller& caller) override;
   Status Unlink(const coherence::NodeRef& parent, const std::string& name) override;
 
   Result<coherence::FileAttr> SetAttr(const coherence::NodeRef&, const coherence::AttrChange&,
@@ -102,7 +103,8 @@ class SimBackend final : public coherence::Backend {
                                          const coherence::Caller&) override;
   Result<coherence::Found> MakeSymlink(const coherence::NodeRef&, const std::string&, const std::string&,
                                        const coherence::Caller&) override;
-  Result<coherence::Found> Link(const coherence::NodeRef&, const coherence::NodeRef&, const std::string&) override;
+  Result<coherence::Found> Link(const coherence::NodeRef&, const coherence::NodeRef&,
+                                const std::string&) override;
   Status RemoveDirectory(const coherence::NodeRef&, const std::string&) override;
   Status Rename(const coherence::NodeRef&, const std::string&, const coherence::NodeRef&, const std::string&,
                 unsigned) override;
@@ -140,7 +142,7 @@ class SimLeaseProvider final : public coherence::LeaseProvider {
   friend class SimVolume;
   SimVolume& volume_;
   coherence::LeaseListener* listener_ = nullptr;
-  uint32_t next_key_ = 1;                        // under the volume's mutex
+  uint32_t next_key_ = 1;                         // under the volume's mutex
   std::map<coherence::LeaseKey, uint64_t> held_;  // likewise: key -> inode
 };
 

@@ -91,9 +91,11 @@ TEST_F(CoherentFsTest, WhatWasStoredUnderARacyStampIsKeptOnceTheLeaseOutlivesIt)
     const auto entry = machine.fs.Lookup(machine.fs.Root()->inode, "a");
     const auto file = machine.fs.Open(entry->inode, O_RDONLY | O_DIRECT);
     std::string got;
-    ASSERT_TRUE(machine.fs.Read(**file, 0, 10, [&](auto bytes) {
-      got.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    }).ok());
+    ASSERT_TRUE(
+        machine.fs
+            .Read(**file, 0, 10,
+                  [&](auto bytes) { got.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size()); })
+            .ok());
     EXPECT_EQ(got, "one");
     EXPECT_EQ(machine.metrics.blocks_from_store.value(), 1u);
   }

@@ -194,8 +194,9 @@ TEST(LeaseState, UncoveredAnswersAreTakenBackOneInvalidationAfterTheOther) {
   EXPECT_FALSE(state.suspect());
 }
 
-// Found by the cluster simulation: the older invalidation waits for a page of a READ, which waits in the backend behind
-// the writer, which waits for this lease. Only an invalidation that leaves that READ out gets the lease released.
+// Found by the cluster simulation: the older invalidation waits for a page of a READ, which waits in the
+// backend behind the writer, which waits for this lease. Only an invalidation that leaves that READ out gets
+// the lease released.
 TEST(LeaseState, ARecallDoesNotWaitForAnOlderInvalidation) {
   LeaseState state;
   const LeaseActions older = state.OnUncoveredReply();

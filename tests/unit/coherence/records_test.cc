@@ -81,7 +81,8 @@ TEST(MetadataRecords, AListingOfManyBlocksComesBackWholeOrNotAtAll) {
   ASSERT_TRUE(got);
   EXPECT_EQ(got->entries().size(), 20'000u);
   EXPECT_FALSE(records.GetListing(directory, StampHash(2))) << "another version";
-  store.Put({directory, cache::RecordKind::kListing, BlockIndex(1)}, StampHash(9), std::make_shared<std::string>("x"));
+  store.Put({directory, cache::RecordKind::kListing, BlockIndex(1)}, StampHash(9),
+            std::make_shared<std::string>("x"));
   EXPECT_FALSE(records.GetListing(directory, StampHash(1))) << "a block is missing";
 }
 
@@ -121,7 +122,8 @@ TEST(Directory, SingleNamesAreBounded) {
 TEST(Complement, LeavesOutWholePagesOfRequestsInFlight) {
   EXPECT_EQ(Complement({}), (std::vector<ByteRange>{{0, ByteRange::kToEnd}}));
   EXPECT_EQ(Complement({{100, 200}}), (std::vector<ByteRange>{{4096, ByteRange::kToEnd}}));
-  EXPECT_EQ(Complement({{8192, 12288}, {5000, 9000}}), (std::vector<ByteRange>{{0, 4096}, {12288, ByteRange::kToEnd}}));
+  EXPECT_EQ(Complement({{8192, 12288}, {5000, 9000}}),
+            (std::vector<ByteRange>{{0, 4096}, {12288, ByteRange::kToEnd}}));
   EXPECT_EQ(Complement({{0, ByteRange::kToEnd}}), (std::vector<ByteRange>{}));
 }
 
