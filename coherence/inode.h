@@ -55,7 +55,7 @@ struct LeaseView {
   StampHash stamp;       ///< Under which records are stored and looked up now.
   StampHash racy_stamp;  ///< Under which they were stored while the stamp was racy; equals `stamp` if it
                          ///< never was under this lease.
-  bool settled = true;               ///< `stamp` proves something later: worth storing metadata under.
+  bool settled = true;   ///< `stamp` proves something later: worth storing metadata under.
   std::shared_ptr<Directory> names;  ///< Of a directory: what is known of its names under this lease.
 };
 

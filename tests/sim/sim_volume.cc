@@ -30,7 +30,8 @@ NodeRef MakeRef(InodeId id) { return std::make_shared<SimNode>(id); }
 
 }  // namespace
 
-SimVolume::SimVolume(uint64_t seed) : random_(seed) {
+SimVolume::SimVolume(uint64_t seed, const Clock* clock)
+    : clock_(clock != nullptr ? *clock : real_clock_), random_(seed) {
   Node& root = nodes_[kRootIno];
   root.attr.id = {kRootIno, 1};
   root.attr.mode = S_IFDIR | 0755;

@@ -31,7 +31,8 @@ class SimVolume {
   /// A lock request takes up to so long to arrive; what makes the threads of a test meet in every order.
   static constexpr uint64_t kDelayMaxUs = 50;
 
-  explicit SimVolume(uint64_t seed = 1);
+  /// `clock` gives the time stamps of changes and outlives the volume; null: real time.
+  explicit SimVolume(uint64_t seed = 1, const Clock* clock = nullptr);
 
   // What a writer with a mount of its own does. Each returns when the change is visible everywhere.
   void WriteFile(const std::string& name, const std::string& content);
@@ -72,7 +73,8 @@ class SimVolume {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  RealClock clock_;
+  const RealClock real_clock_;
+  const Clock& clock_;
   std::map<uint64_t, Node> nodes_;
   uint64_t next_ino_ = 100;
   std::mt19937_64 random_;

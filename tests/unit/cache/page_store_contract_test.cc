@@ -1,7 +1,7 @@
 // What every PageStore promises (cache/page_store.h), for each implementation.
 
 #include "cache/memory_page_store.h"
-#include "store_test_util.h"
+#include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
 namespace {

@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store_test_util.h"
+#include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
 namespace {

@@ -1,7 +1,7 @@
 // Damaged databases: misses, or set aside and begun anew; never wrong bytes, never a degraded store.
 #include <fstream>
 
-#include "store_test_util.h"
+#include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
 namespace {

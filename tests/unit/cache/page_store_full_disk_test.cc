@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "store_test_util.h"
+#include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
 namespace {

@@ -1,7 +1,7 @@
 // What RocksdbPageStore promises across restarts, and about its directory.
 #include <fstream>
 
-#include "store_test_util.h"
+#include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
 namespace {

@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "cache/memory_page_store.h"
-#include "store_test_util.h"
+#include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
 namespace {

@@ -1,6 +1,6 @@
 #include "cache/record_format.h"
 
-#include "store_test_util.h"
+#include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "store_test_util.h"
+#include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
 namespace {

@@ -27,24 +27,22 @@ std::string Read(SimMachine& machine, const std::string& name) {
 
 class CoherentFsTest : public ::testing::Test {
  protected:
-  CoherentFsTest() { Settle(); }
-  /// Long after every change there was: stamps are settled.
-  void Settle() { clock.SetWallNs(RealClock().WallNowNs() + 60'000'000'000); }
-  /// As it is at the time of the change itself.
-  void BeRacy() { clock.SetWallNs(RealClock().WallNowNs()); }
+  /// Lets so much time pass that every stamp there is has settled.
+  void Settle() { clock.Advance(std::chrono::seconds(1)); }
   SimMachineOptions Options() {
     SimMachineOptions options;
     options.clock = &clock;
     return options;
   }
 
-  SimClock clock;
-  SimVolume volume;
+  SimClock clock;  ///< Of the volume and of the machines: time passes when a test says so.
+  SimVolume volume{1, &clock};
   cache::MemoryPageStore store{1 << 20};
 };
 
 TEST_F(CoherentFsTest, ARestartedGatewayServesFromTheStore) {
   volume.WriteFile("a", "one");
+  Settle();
   {
     SimMachine machine(volume, store, Options());
     EXPECT_EQ(Read(machine, "a"), "one");
@@ -60,6 +58,7 @@ TEST_F(CoherentFsTest, ARestartedGatewayServesFromTheStore) {
 
 TEST_F(CoherentFsTest, WhatChangedWhileTheGatewayWasDownIsNotServed) {
   volume.WriteFile("a", "one");
+  Settle();
   { EXPECT_EQ(Read(*std::make_unique<SimMachine>(volume, store, Options()), "a"), "one"); }
   volume.WriteFile("a", "two2");
   volume.WriteFile("b", "new");
@@ -73,7 +72,6 @@ TEST_F(CoherentFsTest, WhatChangedWhileTheGatewayWasDownIsNotServed) {
 TEST_F(CoherentFsTest, ARacyStampProvesNothingAfterItsLease) {
   SimMachine machine(volume, store, Options());
   for (int i = 0; i < 200; ++i) {
-    BeRacy();
     volume.WriteFile("a", std::to_string(1000 + i));
     ASSERT_EQ(Read(machine, "a"), std::to_string(1000 + i));
   }
@@ -81,7 +79,6 @@ TEST_F(CoherentFsTest, ARacyStampProvesNothingAfterItsLease) {
 }
 
 TEST_F(CoherentFsTest, WhatWasStoredUnderARacyStampIsKeptOnceTheLeaseOutlivesIt) {
-  BeRacy();
   volume.WriteFile("a", "one");
   {
     SimMachine machine(volume, store, Options());

@@ -31,7 +31,7 @@ constexpr auto kPatience = 20s;
 /// A client that sends and receives what the test wants.
 class RawClient {
  public:
-  explicit RawClient(const std::string& path) : fd_(std::move(ConnectUnixSocket(path).value())) {
+  explicit RawClient(const std::string& path) : fd_(ConnectUnixSocket(path).value()) {
     fcntl(fd_.get(), F_SETFL, 0);  // blocking
   }
   /// False if the server has hung up.

@@ -20,7 +20,7 @@ class MountRegistryTest : public ::testing::Test {
   /// A gateway that listens, for as long as the test runs.
   MountEntry Gateway(const std::string& mountpoint) {
     const std::string socket = directory_ / (HashedName(mountpoint) + ".sock");
-    sockets_.push_back(std::move(BindUnixSocket(socket).value()));
+    sockets_.push_back(BindUnixSocket(socket).value());
     EXPECT_EQ(listen(sockets_.back().get(), 8), 0);
     return {mountpoint, socket, "/source", getpid()};
   }
