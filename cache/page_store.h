@@ -19,7 +19,7 @@ enum class RecordKind : uint8_t {
   kData = 0,     ///< Block `index` of a file's data.
   kListing = 1,  ///< A directory's names (index 0).
   kSymlink = 2,  ///< A symlink's target (index 0).
-  kNode = 3,     ///< How the backend finds the inode again (index 0, generation 0); a hint, verified when used.
+  kNode = 3,  ///< How the backend finds the inode again (index 0, generation 0); a hint, verified when used.
 };
 
 struct RecordKey {
@@ -31,39 +31,44 @@ struct RecordKey {
 
 struct PageStoreStats {
   uint64_t records = 0;
-  uint64_t bytes = 0;          ///< Payload bytes stored.
-  uint64_t disk_bytes = 0;     ///< What it takes on disk, as far as known.
+  uint64_t bytes = 0;       ///< Payload bytes stored.
+  uint64_t disk_bytes = 0;  ///< What it takes on disk, as far as known.
   uint64_t quota_bytes = 0;
   uint64_t evicted_records = 0;
-  uint64_t dropped_puts = 0;   ///< Puts refused because the queue was full or the store degraded.
+  uint64_t dropped_puts = 0;  ///< Puts refused because the queue was full or the store degraded.
   uint64_t corrupt_records = 0;
-  bool degraded = false;       ///< Every Get misses and every Put is dropped.
+  bool degraded = false;  ///< Every Get misses and every Put is dropped.
 };
 
-/// The persistent page store: records under a version stamp. It knows nothing of leases: whoever asks must hold the
-/// right to serve what it gets. Thread-safe.
+/// The persistent page store: records under a version stamp. It knows nothing of leases: whoever asks must
+/// hold the right to serve what it gets. Thread-safe.
 ///
-/// 1. Get never returns bytes that were not Put under exactly this key and stamp: what fails its checksum is a miss.
-/// 2. The store never takes more disk than its quota and never fails its caller: a broken, full or corrupt store is a
+/// 1. Get never returns bytes that were not Put under exactly this key and stamp: what fails its checksum is
+/// a miss.
+/// 2. The store never takes more disk than its quota and never fails its caller: a broken, full or corrupt
+/// store is a
 ///    store that misses.
 class PageStore {
  public:
   virtual ~PageStore() = default;
 
-  /// Copies bytes [offset, offset + into.size()) of the record to `into`; returns how many there were (fewer at the
-  /// record's end, 0 beyond it). kNotFound when there is no record under this stamp. May block on the cache's disk.
-  virtual Result<size_t> Get(const RecordKey& key, StampHash stamp, size_t offset, std::span<std::byte> into) = 0;
+  /// Copies bytes [offset, offset + into.size()) of the record to `into`; returns how many there were (fewer
+  /// at the record's end, 0 beyond it). kNotFound when there is no record under this stamp. May block on the
+  /// cache's disk.
+  virtual Result<size_t> Get(const RecordKey& key, StampHash stamp, size_t offset,
+                             std::span<std::byte> into) = 0;
   /// The whole record. Errors as Get.
   virtual Result<std::string> GetWhole(const RecordKey& key, StampHash stamp) = 0;
 
-  /// Stores `bytes` (any record under the same key is replaced) some time soon. Never blocks; under pressure the
-  /// record is dropped and counted. `bytes` must not change any more.
+  /// Stores `bytes` (any record under the same key is replaced) some time soon. Never blocks; under pressure
+  /// the record is dropped and counted. `bytes` must not change any more.
   virtual void Put(const RecordKey& key, StampHash stamp, std::shared_ptr<const std::string> bytes) = 0;
 
   /// Forgets all records of `inode`; a Put queued before is forgotten too.
   virtual void DropInode(InodeId inode) = 0;
 
-  /// Waits until what was Put before is stored so that it survives the end of the process. For shutdown and tests.
+  /// Waits until what was Put before is stored so that it survives the end of the process. For shutdown and
+  /// tests.
   virtual void Flush() = 0;
 
   virtual PageStoreStats Stats() const = 0;

@@ -22,7 +22,8 @@ class BackendNode {
   BackendNode(const BackendNode&) = delete;
   BackendNode& operator=(const BackendNode&) = delete;
   InodeId id() const { return id_; }
-  /// Bytes from which Backend::Resolve makes this node again after a restart; empty where that is not possible.
+  /// Bytes from which Backend::Resolve makes this node again after a restart; empty where that is not
+  /// possible.
   virtual std::string Token() const = 0;
 
  private:
@@ -71,10 +72,10 @@ struct Created {
   std::unique_ptr<BackendFile> file;
 };
 
-/// Blocking calls on the shared file system by inode, below every cache of ours. Thread-safe. Every call may wait for
-/// the cluster's lock manager: never call with a mutex held, nor while holding a lease that is being recalled (see
-/// docs/COHERENCE.md, forced release). Errors are kSystem with the file system's own errno, to be passed on unchanged.
-/// Names are single components without '/'; `.` and `..` are not used.
+/// Blocking calls on the shared file system by inode, below every cache of ours. Thread-safe. Every call may
+/// wait for the cluster's lock manager: never call with a mutex held, nor while holding a lease that is being
+/// recalled (see docs/COHERENCE.md, forced release). Errors are kSystem with the file system's own errno, to
+/// be passed on unchanged. Names are single components without '/'; `.` and `..` are not used.
 class Backend {
  public:
   virtual ~Backend() = default;

@@ -7,35 +7,46 @@ namespace ocfsgw::coherence {
 /// What the coherence layer counts. docs/OPERATIONS.md says what each figure tells an operator.
 struct CoherenceMetrics {
   explicit CoherenceMetrics(MetricsRegistry& r)
-      : blocks_from_store(r.AddCounter("ocfsgw_block_reads_total", "Blocks of file data read, by where they came from.",
+      : blocks_from_store(r.AddCounter("ocfsgw_block_reads_total",
+                                       "Blocks of file data read, by where they came from.",
                                        {{"from", "store"}})),
-        blocks_from_backend(r.AddCounter("ocfsgw_block_reads_total", "Blocks of file data read, by where they came from.",
+        blocks_from_backend(r.AddCounter("ocfsgw_block_reads_total",
+                                         "Blocks of file data read, by where they came from.",
                                          {{"from", "backend"}})),
-        bytes_from_store(r.AddCounter("ocfsgw_read_bytes_total", "Bytes of file data answered, by where they came from.",
+        bytes_from_store(r.AddCounter("ocfsgw_read_bytes_total",
+                                      "Bytes of file data answered, by where they came from.",
                                       {{"from", "store"}})),
-        bytes_from_backend(r.AddCounter("ocfsgw_read_bytes_total", "Bytes of file data answered, by where they came from.",
+        bytes_from_backend(r.AddCounter("ocfsgw_read_bytes_total",
+                                        "Bytes of file data answered, by where they came from.",
                                         {{"from", "backend"}})),
-        bytes_written(r.AddCounter("ocfsgw_written_bytes_total", "Bytes written through to the shared file system.")),
-        attributes_from_lease(r.AddCounter("ocfsgw_attributes_total", "Attributes answered, by where they came from.",
-                                           {{"from", "lease"}})),
-        attributes_from_backend(r.AddCounter("ocfsgw_attributes_total", "Attributes answered, by where they came from.",
+        bytes_written(
+            r.AddCounter("ocfsgw_written_bytes_total", "Bytes written through to the shared file system.")),
+        attributes_from_lease(r.AddCounter(
+            "ocfsgw_attributes_total", "Attributes answered, by where they came from.", {{"from", "lease"}})),
+        attributes_from_backend(r.AddCounter("ocfsgw_attributes_total",
+                                             "Attributes answered, by where they came from.",
                                              {{"from", "backend"}})),
         names_from_lease(r.AddCounter("ocfsgw_names_total", "Names looked up, by where the answer came from.",
                                       {{"from", "lease"}})),
-        names_from_backend(r.AddCounter("ocfsgw_names_total", "Names looked up, by where the answer came from.",
-                                        {{"from", "backend"}})),
+        names_from_backend(r.AddCounter(
+            "ocfsgw_names_total", "Names looked up, by where the answer came from.", {{"from", "backend"}})),
         acquisitions(r.AddCounter("ocfsgw_lease_acquisitions_total", "Leases granted.")),
         refusals(r.AddCounter("ocfsgw_lease_refusals_total", "Leases asked for and not granted.")),
         recalls(r.AddCounter("ocfsgw_recalls_total", "Leases wanted back by a writer.")),
-        idle_releases(r.AddCounter("ocfsgw_idle_releases_total", "Leases given back to stay within max_leases.")),
-        forced_releases(r.AddCounter("ocfsgw_forced_releases_total",
-                                     "Leases given back before the kernel's pages were taken back, timer included.")),
+        idle_releases(
+            r.AddCounter("ocfsgw_idle_releases_total", "Leases given back to stay within max_leases.")),
+        forced_releases(
+            r.AddCounter("ocfsgw_forced_releases_total",
+                         "Leases given back before the kernel's pages were taken back, timer included.")),
         timer_releases(r.AddCounter("ocfsgw_timer_releases_total",
                                     "Leases given back because half the recall deadline had passed.")),
-        read_retries(r.AddCounter("ocfsgw_read_retries_total", "Reads done again because their lease had gone.")),
-        unleased_reads(r.AddCounter("ocfsgw_unleased_reads_total", "Reads answered from the backend without a lease.")),
-        settle_timeouts(r.AddCounter("ocfsgw_settle_timeouts_total",
-                                     "Attributes answered although the kernel had not yet given back its pages.")) {}
+        read_retries(
+            r.AddCounter("ocfsgw_read_retries_total", "Reads done again because their lease had gone.")),
+        unleased_reads(
+            r.AddCounter("ocfsgw_unleased_reads_total", "Reads answered from the backend without a lease.")),
+        settle_timeouts(
+            r.AddCounter("ocfsgw_settle_timeouts_total",
+                         "Attributes answered although the kernel had not yet given back its pages.")) {}
 
   Counter& blocks_from_store;
   Counter& blocks_from_backend;

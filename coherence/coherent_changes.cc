@@ -11,12 +11,12 @@ Result<Entry> CoherentFs::NewEntry(const Result<Found>& found) {
   return Entry{leases_.Get(found->node), found->attr};
 }
 
-Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offset, std::span<const std::byte> from,
-                                 bool cached) {
+Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offset,
+                                 std::span<const std::byte> from, bool cached) {
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
   if (cached) {
-    // The kernel holds these pages locked: invalidations that run before the answer leave them out, the one after the
-    // answer takes them.
+    // The kernel holds these pages locked: invalidations that run before the answer leave them out, the one
+    // after the answer takes them.
     PageRequest request(leases_, file.inode(), {offset, offset + from.size()});
     change.WrotePages();
     change.Add(file.inode());
@@ -26,7 +26,8 @@ Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offs
   return WriteThrough(*backing, offset, from);
 }
 
-Result<size_t> CoherentFs::WriteThrough(BackendFile& backing, uint64_t offset, std::span<const std::byte> from) {
+Result<size_t> CoherentFs::WriteThrough(BackendFile& backing, uint64_t offset,
+                                        std::span<const std::byte> from) {
   OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing.Write(offset, from));
   metrics_.bytes_written.Add(n);
   return n;
@@ -51,7 +52,8 @@ Status CoherentFs::Allocate(Mutation& change, OpenFile& file, int mode, uint64_t
   return backing->Allocate(mode, offset, length);
 }
 
-Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr, OpenFile* file) {
+Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr,
+                                     OpenFile* file) {
   BackendFile* backing = nullptr;
   if (file != nullptr && (file->flags() & O_ACCMODE) != O_RDONLY) {
     OCFSGW_ASSIGN_OR_RETURN(backing, file->Backing(backend_));
@@ -60,19 +62,21 @@ Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, co
   return backend_.SetAttr(inode->node, attr, backing);
 }
 
-Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation& change, const InodePtr& parent,
+Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation& change,
+                                                                       const InodePtr& parent,
                                                                        const std::string& name, uint32_t mode,
                                                                        int flags, const Caller& caller) {
   change.Add(parent);
-  OCFSGW_ASSIGN_OR_RETURN(Created created, backend_.Create(parent->node, name, mode, flags & ~O_DIRECT, caller));
+  OCFSGW_ASSIGN_OR_RETURN(Created created,
+                          backend_.Create(parent->node, name, mode, flags & ~O_DIRECT, caller));
   const InodePtr inode = leases_.Get(created.found.node);
   change.Add(inode);
   return std::make_pair(Entry{inode, created.found.attr},
                         std::make_unique<OpenFile>(inode, flags, std::move(created.file), nullptr));
 }
 
-Result<Entry> CoherentFs::MakeNode(Mutation& change, const InodePtr& parent, const std::string& name, uint32_t mode,
-                                   uint64_t rdev, const Caller& caller) {
+Result<Entry> CoherentFs::MakeNode(Mutation& change, const InodePtr& parent, const std::string& name,
+                                   uint32_t mode, uint64_t rdev, const Caller& caller) {
   change.Add(parent);
   return NewEntry(backend_.MakeNode(parent->node, name, mode, rdev, caller));
 }
@@ -110,8 +114,8 @@ Status CoherentFs::RemoveDirectory(Mutation& change, const InodePtr& parent, con
   return backend_.RemoveDirectory(parent->node, name);
 }
 
-Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::string& from_name, const InodePtr& to,
-                          const std::string& to_name, unsigned flags) {
+Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::string& from_name,
+                          const InodePtr& to, const std::string& to_name, unsigned flags) {
   const InodePtr source = ExistingChild(from, from_name);
   const InodePtr victim = ExistingChild(to, to_name);
   change.Add(from);

@@ -78,7 +78,8 @@ Status CoherentFs::Read(OpenFile& file, uint64_t offset, size_t size, const Send
   return Status::Ok();
 }
 
-Result<size_t> CoherentFs::Fill(OpenFile& file, const LeaseView& view, uint64_t offset, std::span<std::byte> into) {
+Result<size_t> CoherentFs::Fill(OpenFile& file, const LeaseView& view, uint64_t offset,
+                                std::span<std::byte> into) {
   if (offset >= view.attr.size) return size_t{0};
   const size_t wanted = std::min<uint64_t>(into.size(), view.attr.size - offset);
   size_t done = 0;
@@ -86,7 +87,8 @@ Result<size_t> CoherentFs::Fill(OpenFile& file, const LeaseView& view, uint64_t 
     const uint64_t at = offset + done;
     const size_t from = at % kBlockBytes;
     const size_t part = std::min<size_t>(wanted - done, kBlockBytes - from);
-    OCFSGW_ASSIGN_OR_RETURN(const size_t n, FillFromBlock(file, view, at / kBlockBytes, from, into.subspan(done, part)));
+    OCFSGW_ASSIGN_OR_RETURN(const size_t n,
+                            FillFromBlock(file, view, at / kBlockBytes, from, into.subspan(done, part)));
     done += n;
     if (n < part) break;  // the file has become shorter: the lease is gone, and the answer with it
   }
@@ -103,7 +105,8 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
   }
   std::shared_ptr<const std::string> block;
   bool keep = true;
-  if (view.racy_stamp != view.stamp) {  // stored while the stamp was racy, under this very lease: it is settled now
+  if (view.racy_stamp !=
+      view.stamp) {  // stored while the stamp was racy, under this very lease: it is settled now
     if (auto racy = store_.GetWhole(key, view.racy_stamp); racy.ok()) {
       block = std::make_shared<const std::string>(std::move(*racy));
       metrics_.blocks_from_store.Add();

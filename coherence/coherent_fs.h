@@ -29,7 +29,8 @@ class OpenFile {
 
   const InodePtr& inode() const { return inode_; }
   int flags() const { return flags_; }
-  /// The kernel keeps no pages for this handle: it was opened with O_DIRECT, or cannot be read and so not be mapped.
+  /// The kernel keeps no pages for this handle: it was opened with O_DIRECT, or cannot be read and so not be
+  /// mapped.
   bool direct() const;
   /// The backend's open file, opened now if that was put off. May block in the backend.
   Result<BackendFile*> Backing(Backend& backend);
@@ -42,11 +43,12 @@ class OpenFile {
   std::unique_ptr<BackendFile> file_ GUARDED_BY(mutex_);  // set once, then stays
 };
 
-/// The file system as applications see it: reads from caches while a lease covers them, from the backend otherwise;
-/// changes go straight to the backend. This class has the rules of what may be served (docs/COHERENCE.md).
+/// The file system as applications see it: reads from caches while a lease covers them, from the backend
+/// otherwise; changes go straight to the backend. This class has the rules of what may be served
+/// (docs/COHERENCE.md).
 ///
-/// Thread-safe; every call may block in the backend, in the lock manager or on the cache's disk. Errors of the backend
-/// come back unchanged; the page store never causes one.
+/// Thread-safe; every call may block in the backend, in the lock manager or on the cache's disk. Errors of
+/// the backend come back unchanged; the page store never causes one.
 class CoherentFs {
  public:
   using Send = std::function<void(std::span<const std::byte>)>;
@@ -61,13 +63,14 @@ class CoherentFs {
   Result<FileAttr> GetAttr(const InodePtr& inode);
   Result<std::string> ReadLink(const InodePtr& inode);
   Result<std::shared_ptr<const Listing>> List(const InodePtr& directory);
-  /// The child `ino` of a directory with attributes, if both are known under leases now. Never blocks on the cluster.
+  /// The child `ino` of a directory with attributes, if both are known under leases now. Never blocks on the
+  /// cluster.
   std::optional<Entry> KnownChild(const InodePtr& directory, uint64_t ino);
 
   // File data (coherent_data.cc). Flags of open(2).
   Result<std::unique_ptr<OpenFile>> Open(const InodePtr& inode, int flags);
-  /// Reads up to `size` bytes and hands them to `send`, which answers the request, exactly once if ok is returned and
-  /// not at all otherwise. The answer is sent only while the lease it was read under is held.
+  /// Reads up to `size` bytes and hands them to `send`, which answers the request, exactly once if ok is
+  /// returned and not at all otherwise. The answer is sent only while the lease it was read under is held.
   Status Read(OpenFile& file, uint64_t offset, size_t size, const Send& send);
   Status Sync(OpenFile& file, bool data_only);
   Status Flush(OpenFile& file);
@@ -75,28 +78,30 @@ class CoherentFs {
 
   // Changes (coherent_changes.cc): `change` collects the inodes; destroy it after the answer.
   /// `cached`: the kernel has the bytes in its page cache too.
-  Result<size_t> Write(Mutation& change, OpenFile& file, uint64_t offset, std::span<const std::byte> from, bool cached);
+  Result<size_t> Write(Mutation& change, OpenFile& file, uint64_t offset, std::span<const std::byte> from,
+                       bool cached);
   /// What a user's write does to set-user-ID and set-group-ID bits: the kernel leaves it to us for direct
   /// writes, and the backend does it for nobody who is privileged, as this process is. Call before Write.
   Status DropSetIds(Mutation& change, OpenFile& file);
   Status Allocate(Mutation& change, OpenFile& file, int mode, uint64_t offset, uint64_t length);
   Result<FileAttr> SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr, OpenFile* file);
   Result<std::pair<Entry, std::unique_ptr<OpenFile>>> Create(Mutation& change, const InodePtr& parent,
-                                                             const std::string& name, uint32_t mode, int flags,
-                                                             const Caller& caller);
-  Result<Entry> MakeNode(Mutation& change, const InodePtr& parent, const std::string& name, uint32_t mode, uint64_t rdev,
-                         const Caller& caller);
-  Result<Entry> MakeDirectory(Mutation& change, const InodePtr& parent, const std::string& name, uint32_t mode,
-                              const Caller& caller);
+                                                             const std::string& name, uint32_t mode,
+                                                             int flags, const Caller& caller);
+  Result<Entry> MakeNode(Mutation& change, const InodePtr& parent, const std::string& name, uint32_t mode,
+                         uint64_t rdev, const Caller& caller);
+  Result<Entry> MakeDirectory(Mutation& change, const InodePtr& parent, const std::string& name,
+                              uint32_t mode, const Caller& caller);
   Result<Entry> MakeSymlink(Mutation& change, const InodePtr& parent, const std::string& name,
                             const std::string& target, const Caller& caller);
-  Result<Entry> Link(Mutation& change, const InodePtr& inode, const InodePtr& parent, const std::string& name);
+  Result<Entry> Link(Mutation& change, const InodePtr& inode, const InodePtr& parent,
+                     const std::string& name);
   Status Unlink(Mutation& change, const InodePtr& parent, const std::string& name);
   Status RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name);
   Status Rename(Mutation& change, const InodePtr& from, const std::string& from_name, const InodePtr& to,
                 const std::string& to_name, unsigned flags);
-  Status SetXattr(Mutation& change, const InodePtr& inode, const std::string& name, std::span<const std::byte> value,
-                  int flags);
+  Status SetXattr(Mutation& change, const InodePtr& inode, const std::string& name,
+                  std::span<const std::byte> value, int flags);
   Status RemoveXattr(Mutation& change, const InodePtr& inode, const std::string& name);
 
   /// What is passed on as it is: extended attributes are read from, directories synced on, the backend.
@@ -105,9 +110,11 @@ class CoherentFs {
 
  private:
   // Names.
-  std::shared_ptr<const Listing> LeasedListing(const InodePtr& directory, const LeaseView& view, Status* error);
+  std::shared_ptr<const Listing> LeasedListing(const InodePtr& directory, const LeaseView& view,
+                                               Status* error);
   Directory::Answer FindName(const InodePtr& parent, const LeaseView& view, const std::string& name);
-  Result<Entry> ChildByIno(const InodePtr& parent, const LeaseView& view, const std::string& name, uint64_t ino);
+  Result<Entry> ChildByIno(const InodePtr& parent, const LeaseView& view, const std::string& name,
+                           uint64_t ino);
   Result<Entry> LookupInBackend(const InodePtr& parent, const LeaseView* view, const std::string& name);
   Result<FileAttr> LeasedOrBackendAttr(const InodePtr& inode);
   InodePtr ExistingChild(const InodePtr& parent, const std::string& name);

@@ -5,8 +5,9 @@
 namespace ocfsgw::coherence {
 namespace {
 
-/// A lookup reads the whole listing of a directory up to this size (st_size), since a page load that asks for one name
-/// asks for many; larger directories are asked name by name until so many were asked that the listing pays.
+/// A lookup reads the whole listing of a directory up to this size (st_size), since a page load that asks for
+/// one name asks for many; larger directories are asked name by name until so many were asked that the
+/// listing pays.
 constexpr uint64_t kListOnLookupBytes = 256 * 1024;
 
 bool IsStale(const Status& status) { return status.IsErrno(ESTALE) || status.IsErrno(ENOENT); }
@@ -46,7 +47,8 @@ Result<Entry> CoherentFs::Lookup(const InodePtr& parent, const std::string& name
   return ChildByIno(parent, *view, name, answer.ino);
 }
 
-Directory::Answer CoherentFs::FindName(const InodePtr& parent, const LeaseView& view, const std::string& name) {
+Directory::Answer CoherentFs::FindName(const InodePtr& parent, const LeaseView& view,
+                                       const std::string& name) {
   const Directory::Answer answer = view.names->Find(name);
   if (answer.known) return answer;
   const bool small = view.attr.size <= kListOnLookupBytes;
@@ -95,7 +97,8 @@ Result<Entry> CoherentFs::ChildByIno(const InodePtr& parent, const LeaseView& vi
   return Entry{inode, *attr};
 }
 
-Result<Entry> CoherentFs::LookupInBackend(const InodePtr& parent, const LeaseView* view, const std::string& name) {
+Result<Entry> CoherentFs::LookupInBackend(const InodePtr& parent, const LeaseView* view,
+                                          const std::string& name) {
   metrics_.names_from_backend.Add();
   const auto found = backend_.Lookup(parent->node, name);
   const bool keep = view != nullptr && leases_.StillHeld(*parent, view->epoch);

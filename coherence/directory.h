@@ -33,7 +33,8 @@ class Listing {
   std::unordered_map<std::string_view, uint32_t> index_;  // into entries_, whose strings never move
 };
 
-/// What is known of a directory's names under one lease; thrown away with it. Thread-safe; its mutex is a leaf.
+/// What is known of a directory's names under one lease; thrown away with it. Thread-safe; its mutex is a
+/// leaf.
 class Directory {
  public:
   /// Single names remembered where the whole listing was not worth reading; beyond it they are forgotten.
@@ -42,9 +43,9 @@ class Directory {
   static constexpr size_t kSingleNamesMany = 256;
 
   struct Answer {
-    bool known = false;     ///< false: ask the backend.
+    bool known = false;  ///< false: ask the backend.
     bool exists = false;
-    uint64_t ino = 0;       ///< 0 if it does not exist.
+    uint64_t ino = 0;  ///< 0 if it does not exist.
   };
   Answer Find(const std::string& name) const;
 

@@ -17,12 +17,13 @@
 
 namespace ocfsgw::coherence {
 
-/// One inode of the shared file system as this gateway knows it: its lease and what is known under that lease.
-/// Owned by shared_ptr; LeaseTable keeps every inode whose lease is not idle alive.
+/// One inode of the shared file system as this gateway knows it: its lease and what is known under that
+/// lease. Owned by shared_ptr; LeaseTable keeps every inode whose lease is not idle alive.
 ///
 /// Lock order: `mutex` is a leaf, except that LeaseTable's LRU mutex may be taken under it.
 /// 1. `attr`, `stamp`, `names` are valid only while state.held(), and belong to state.epoch().
-/// 2. `in_flight` has the page ranges of READs and WRITEs the kernel has sent and that no answer is being sent for yet:
+/// 2. `in_flight` has the page ranges of READs and WRITEs the kernel has sent and that no answer is being
+/// sent for yet:
 ///    the kernel holds these pages locked.
 struct Inode {
   explicit Inode(NodeRef n) : node(std::move(n)) {}
@@ -36,14 +37,14 @@ struct Inode {
   LeaseKey key GUARDED_BY(mutex);
   FileAttr attr GUARDED_BY(mutex);
   Stamp stamp GUARDED_BY(mutex);
-  uint64_t salt GUARDED_BY(mutex) = 0;            ///< For records under a racy stamp; new with every lease.
-  bool was_racy GUARDED_BY(mutex) = false;        ///< The stamp was racy when this lease was granted.
+  uint64_t salt GUARDED_BY(mutex) = 0;      ///< For records under a racy stamp; new with every lease.
+  bool was_racy GUARDED_BY(mutex) = false;  ///< The stamp was racy when this lease was granted.
   std::shared_ptr<Directory> names GUARDED_BY(mutex);
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
 
-  bool in_lru GUARDED_BY(mutex) = false;          ///< Present in LeaseTable's list, at `lru_position`.
+  bool in_lru GUARDED_BY(mutex) = false;  ///< Present in LeaseTable's list, at `lru_position`.
   std::list<std::shared_ptr<Inode>>::iterator lru_position GUARDED_BY(mutex);
-  std::atomic<bool> used{false};                  ///< Since the LRU's hand last passed; relaxed.
+  std::atomic<bool> used{false};  ///< Since the LRU's hand last passed; relaxed.
 };
 using InodePtr = std::shared_ptr<Inode>;
 
@@ -51,10 +52,10 @@ using InodePtr = std::shared_ptr<Inode>;
 struct LeaseView {
   uint32_t epoch = 0;
   FileAttr attr;
-  StampHash stamp;          ///< Under which records are stored and looked up now.
-  StampHash racy_stamp;     ///< Under which they were stored while the stamp was racy; equals `stamp` if it never was
-                            ///< under this lease.
-  bool settled = true;      ///< `stamp` proves something later: worth storing metadata under.
+  StampHash stamp;       ///< Under which records are stored and looked up now.
+  StampHash racy_stamp;  ///< Under which they were stored while the stamp was racy; equals `stamp` if it
+                         ///< never was under this lease.
+  bool settled = true;   ///< `stamp` proves something later: worth storing metadata under.
   std::shared_ptr<Directory> names;  ///< Of a directory: what is known of its names under this lease.
 };
 

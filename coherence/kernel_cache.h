@@ -21,9 +21,10 @@ class KernelCache {
  public:
   virtual ~KernelCache() = default;
 
-  /// Makes the kernel forget the attributes and the given pages of `inode` (nothing to do if it does not know it), then
-  /// runs `done` on a thread that holds no lock of ours. Returns at once. The work itself may wait for as long as a
-  /// READ or WRITE of these pages is unanswered, so nothing that answers one may wait for `done`.
+  /// Makes the kernel forget the attributes and the given pages of `inode` (nothing to do if it does not know
+  /// it), then runs `done` on a thread that holds no lock of ours. Returns at once. The work itself may wait
+  /// for as long as a READ or WRITE of these pages is unanswered, so nothing that answers one may wait for
+  /// `done`.
   virtual void InvalidatePages(InodeId inode, std::vector<ByteRange> ranges, std::function<void()> done) = 0;
 };
 

@@ -12,8 +12,8 @@
 
 namespace ocfsgw::coherence {
 
-/// Names one grant of one lease, never used again: a slot of the provider's table and how often it was filled.
-/// Not a file descriptor: those are re-used at once.
+/// Names one grant of one lease, never used again: a slot of the provider's table and how often it was
+/// filled. Not a file descriptor: those are re-used at once.
 struct LeaseKey {
   uint32_t slot = 0;
   uint32_t generation = 0;  ///< 1 or more; 0 = no lease.
@@ -22,19 +22,21 @@ struct LeaseKey {
 
 struct LeaseGrant {
   LeaseKey key;
-  /// The inode's attributes as the lock's value block gives them; absent if there is no valid value block, the caller
-  /// then asks the backend while it holds the lease.
+  /// The inode's attributes as the lock's value block gives them; absent if there is no valid value block,
+  /// the caller then asks the backend while it holds the lease.
   std::optional<FileAttr> attr;
 };
 
-/// Receives recalls. Called on the provider's own thread, with none of its locks held; returns at once, never blocks.
+/// Receives recalls. Called on the provider's own thread, with none of its locks held; returns at once, never
+/// blocks.
 class LeaseListener {
  public:
   virtual ~LeaseListener() = default;
-  /// Somebody waits for the lock of `inode`, of which the lease `key` is held. May come before Acquire has returned
-  /// that key, may come for a key already released, never comes twice for one key.
+  /// Somebody waits for the lock of `inode`, of which the lease `key` is held. May come before Acquire has
+  /// returned that key, may come for a key already released, never comes twice for one key.
   virtual void OnRecall(InodeId inode, LeaseKey key) = 0;
-  /// Leases mean nothing any more (lock domain gone, event queue overflowed): all held ones are void from now on.
+  /// Leases mean nothing any more (lock domain gone, event queue overflowed): all held ones are void from now
+  /// on.
   virtual void OnLeasesLost(const std::string& why) = 0;
 };
 
@@ -54,9 +56,10 @@ class LeaseProvider {
   /// No callback runs or starts after this has returned; all leases are released.
   virtual void Stop() = 0;
 
-  /// Blocks until granted, for as long as a writer holds the lock; call on acquisition threads only, never under a
-  /// mutex, and never while an older lease of the same inode is held. kBusy: cannot be had now (a writer has it open,
-  /// or a recall came while it was being granted). kUnavailable: no leases at all any more.
+  /// Blocks until granted, for as long as a writer holds the lock; call on acquisition threads only, never
+  /// under a mutex, and never while an older lease of the same inode is held. kBusy: cannot be had now (a
+  /// writer has it open, or a recall came while it was being granted). kUnavailable: no leases at all any
+  /// more.
   virtual Result<LeaseGrant> Acquire(const NodeRef& node) = 0;
   /// Gives the lease back; the writer proceeds. Idempotent. Never waits for the cluster or for a callback.
   virtual void Release(LeaseKey key) = 0;
@@ -65,7 +68,8 @@ class LeaseProvider {
   /// kUnsupported: open the backend's file instead.
   virtual Result<std::unique_ptr<OpenPin>> PinOpen(const NodeRef& node) = 0;
 
-  /// Returns when every recall caused by something that happened before the call has been delivered to the listener.
+  /// Returns when every recall caused by something that happened before the call has been delivered to the
+  /// listener.
   virtual Status Barrier() = 0;
 
   /// Tick of the coarsest writer's clock plus allowed clock skew between nodes: how long a stamp stays racy.

@@ -76,16 +76,15 @@ LeaseActions LeaseState::OnTimer(uint32_t epoch) {
   return actions;
 }
 
-LeaseActions LeaseState::OnInvalidated() {
-  assert(invalidating_);
+LeaseActions LeaseState::OnInvalidated(uint64_t upto) {
+  assert(invalidations_ > 0);
   LeaseActions actions;
-  invalidating_ = false;
-  clean_ = std::max(clean_, invalidating_upto_);
-  const bool again = std::exchange(invalidate_again_, false);
+  --invalidations_;
+  clean_ = std::max(clean_, upto);
   if (phase_ == LeasePhase::kRecalled) {
-    Advance(actions);
-  } else if (again && suspect()) {
-    Invalidate(actions);
+    if (!kernel_pages() || invalidations_ == 0) Advance(actions);
+  } else if (invalidations_ == 0) {
+    TakeBackSuspects(actions);
   }
   return actions;
 }
@@ -108,7 +107,7 @@ LeaseActions LeaseState::EndReply() {
 LeaseActions LeaseState::OnUncoveredReply() {
   LeaseActions actions;
   suspect_ = ++pages_;
-  Invalidate(actions);
+  TakeBackSuspects(actions);
   return actions;
 }
 
@@ -130,10 +129,11 @@ LeaseActions LeaseState::OnMutationEnd(bool wrote_pages, TimePoint hold_off_unti
   --mutations_;
   hold_off_until_ = std::max(hold_off_until_, hold_off_until);
   if (wrote_pages) ++pages_;
-  // A lease taken before the last mutation ended would have been dropped by it: whatever the kernel has is uncovered.
+  // A lease taken before the last mutation ended would have been dropped by it: whatever the kernel has is
+  // uncovered.
   if (kernel_pages()) {
     suspect_ = pages_;
-    Invalidate(actions);
+    TakeBackSuspects(actions);
   }
   return actions;
 }
@@ -143,7 +143,7 @@ void LeaseState::Drop(LeaseActions& actions) {
   actions.release = true;
   if (kernel_pages()) {
     suspect_ = pages_;
-    if (!invalidating_ || invalidating_upto_ < suspect_) Invalidate(actions);
+    TakeBackSuspects(actions);
   }
 }
 
@@ -157,14 +157,14 @@ void LeaseState::Advance(LeaseActions& actions) {
   }
 }
 
+void LeaseState::TakeBackSuspects(LeaseActions& actions) {
+  if (suspect() && invalidations_ == 0) Invalidate(actions);
+}
+
 void LeaseState::Invalidate(LeaseActions& actions) {
-  if (invalidating_) {
-    invalidate_again_ = true;
-    return;
-  }
-  invalidating_ = true;
-  invalidating_upto_ = pages_;
+  ++invalidations_;
   actions.invalidate = true;
+  actions.invalidate_upto = pages_;
 }
 
 }  // namespace ocfsgw::coherence

@@ -7,8 +7,9 @@
 
 namespace ocfsgw::coherence {
 
-LeaseTable::LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider, KernelCache& kernel,
-                       Executor& acquirers, Executor& timers, const Clock& clock, CoherenceMetrics& metrics)
+LeaseTable::LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider,
+                       KernelCache& kernel, Executor& acquirers, Executor& timers, const Clock& clock,
+                       CoherenceMetrics& metrics)
     : config_(config),
       backend_(backend),
       provider_(provider),
@@ -23,7 +24,8 @@ LeaseTable::~LeaseTable() = default;
 
 InodePtr LeaseTable::Get(const NodeRef& node) {
   if (InodePtr known = Find(node->id())) return known;
-  // Declared before the lock: if another thread was faster, this one dies after it, and its deleter takes the mutex.
+  // Declared before the lock: if another thread was faster, this one dies after it, and its deleter takes the
+  // mutex.
   InodePtr fresh(new Inode(node), [this](Inode* inode) {
     Erase(*inode);
     delete inode;
@@ -59,7 +61,8 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
   inode->used.store(true, std::memory_order_relaxed);
   const bool urgent = urgency == Urgency::kPages;
   const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline;
-  // A grant may be cancelled by a recall that overtakes it: try again, but leave the lock to a busy writer in the end.
+  // A grant may be cancelled by a recall that overtakes it: try again, but leave the lock to a busy writer in
+  // the end.
   for (int attempt = 0; attempt < (urgent ? 3 : 1); ++attempt) {
     Todo todo;
     bool acquiring = false;
@@ -149,9 +152,10 @@ void LeaseTable::Do(const InodePtr& inode, Todo todo) {
     if (todo.key.generation != 0) provider_->Release(todo.key);
   }
   if (todo.actions.invalidate) {
-    kernel_.InvalidatePages(inode->id(), std::move(todo.ranges), [this, inode] {
-      Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnInvalidated(); });
-    });
+    kernel_.InvalidatePages(
+        inode->id(), std::move(todo.ranges), [this, inode, upto = todo.actions.invalidate_upto] {
+          Step(inode, [upto](Inode& i) REQUIRES(i.mutex) { return i.state.OnInvalidated(upto); });
+        });
   }
   if (todo.actions.start_timer) {
     timers_.PostAfter(config_.recall_deadline / 2, [this, inode, epoch = todo.epoch] {
@@ -174,8 +178,8 @@ Result<LeaseGrant> LeaseTable::AskProvider(const InodePtr& inode) {
   MakeRoom();
   auto grant = provider_->Acquire(inode->node);
   if (!grant.ok() || grant->attr) return grant;
-  // No valid value block. A recall may come while the backend makes us wait behind its writer: OnRecall closes the
-  // lease by the key it brings.
+  // No valid value block. A recall may come while the backend makes us wait behind its writer: OnRecall
+  // closes the lease by the key it brings.
   auto attr = backend_.Stat(inode->node);
   if (!attr.ok()) {
     provider_->Release(grant->key);
@@ -212,7 +216,8 @@ void LeaseTable::MakeRoom() {
   {
     MutexLock lock(lru_mutex_);
     if (lru_.size() < config_.max_leases) return;
-    // Second chance: what was used since the hand last passed goes to the end of the queue, once around at most.
+    // Second chance: what was used since the hand last passed goes to the end of the queue, once around at
+    // most.
     for (size_t i = 0; i < lru_.size(); ++i) {
       if (!lru_.front()->used.exchange(false, std::memory_order_relaxed)) break;
       lru_.splice(lru_.end(), lru_, lru_.begin());
@@ -277,7 +282,8 @@ std::vector<ByteRange> Complement(std::vector<ByteRange> taken) {
   constexpr uint64_t kPage = 4096;
   for (auto& range : taken) {
     range.begin &= ~(kPage - 1);
-    range.end = range.end > ByteRange::kToEnd - kPage ? ByteRange::kToEnd : (range.end + kPage - 1) & ~(kPage - 1);
+    range.end =
+        range.end > ByteRange::kToEnd - kPage ? ByteRange::kToEnd : (range.end + kPage - 1) & ~(kPage - 1);
   }
   std::sort(taken.begin(), taken.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
   std::vector<ByteRange> free;

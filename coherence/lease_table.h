@@ -24,25 +24,26 @@ struct LeaseConfig {
   size_t max_leases = 8192;
   /// No writer waits for us longer than this; half of it is what the kernel gets to give its pages back.
   Duration recall_deadline = std::chrono::seconds(5);
-  /// After a recall or a local change, metadata is answered by the backend for so long before a lease is asked for
-  /// again, so that an inode being written all the time costs nobody lock traffic.
+  /// After a recall or a local change, metadata is answered by the backend for so long before a lease is
+  /// asked for again, so that an inode being written all the time costs nobody lock traffic.
   Duration hold_off = std::chrono::milliseconds(500);
 };
 
 enum class Urgency {
   kMetadata,  ///< Respects the hold-off; without a lease the backend is asked.
-  kPages,     ///< The kernel waits for pages, which may only be answered under a lease if there is one to be had.
+  kPages,     ///< The kernel waits for pages, which may only be answered under a lease if there is one to be
+              ///< had.
 };
 
 /// All inodes of the mount and their leases: drives LeaseState with a provider, the kernel and a timer.
 ///
-/// Thread-safe. Lock order: Inode::mutex, then lru_mutex_; shard mutexes are leaves and never taken under another.
-/// No mutex is held across a call to provider, backend, kernel or executor.
-/// OnRecall runs on the provider's thread and never blocks: all it does itself is to close a lease.
+/// Thread-safe. Lock order: Inode::mutex, then lru_mutex_; shard mutexes are leaves and never taken under
+/// another. No mutex is held across a call to provider, backend, kernel or executor. OnRecall runs on the
+/// provider's thread and never blocks: all it does itself is to close a lease.
 class LeaseTable final : public LeaseListener {
  public:
-  /// `provider` may be null: no leases at all. All referenced objects outlive the table. `acquirers` bounds how many
-  /// acquisitions wait for the lock manager at once.
+  /// `provider` may be null: no leases at all. All referenced objects outlive the table. `acquirers` bounds
+  /// how many acquisitions wait for the lock manager at once.
   LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider, KernelCache& kernel,
              Executor& acquirers, Executor& timers, const Clock& clock, CoherenceMetrics& metrics);
   /// REQUIRES: provider stopped, executors stopped, no Inode alive outside.
@@ -53,15 +54,15 @@ class LeaseTable final : public LeaseListener {
   /// The Inode, if anybody knows it at present.
   InodePtr Find(InodeId id);
 
-  /// A view under a lease, or nothing if none can be had now: ask the backend then. May block until the lock manager
-  /// has granted the lease, at most for the recall deadline.
+  /// A view under a lease, or nothing if none can be had now: ask the backend then. May block until the lock
+  /// manager has granted the lease, at most for the recall deadline.
   std::optional<LeaseView> Want(const InodePtr& inode, Urgency urgency);
   /// A view if the lease is held now. Never blocks.
   std::optional<LeaseView> Held(const Inode& inode) const;
   bool StillHeld(const Inode& inode, uint32_t epoch) const;
 
-  /// Waits until the kernel has no pages of this inode that no lease covers; gives up after half the recall deadline.
-  /// REQUIRES: not called by anything that answers a READ or WRITE.
+  /// Waits until the kernel has no pages of this inode that no lease covers; gives up after half the recall
+  /// deadline. REQUIRES: not called by anything that answers a READ or WRITE.
   void AwaitSettled(const InodePtr& inode);
 
   /// Runs one event of the state machine and does what it asks for. `event` runs under the inode's mutex.
@@ -111,7 +112,7 @@ class LeaseTable final : public LeaseListener {
   Executor& timers_;
   const Clock& clock_;
   CoherenceMetrics& metrics_;
-  const uint64_t session_;             ///< Random; no two runs salt racy stamps alike.
+  const uint64_t session_;  ///< Random; no two runs salt racy stamps alike.
   std::atomic<uint64_t> next_salt_{1};
   std::array<Shard, kShards> shards_;
 

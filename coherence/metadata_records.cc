@@ -9,7 +9,8 @@ namespace {
 using cache::RecordKey;
 using cache::RecordKind;
 
-/// A listing is stored as a stream cut into records of at most kBlockBytes; record 0 begins with the stream's length.
+/// A listing is stored as a stream cut into records of at most kBlockBytes; record 0 begins with the stream's
+/// length.
 constexpr size_t kLengthBytes = sizeof(uint64_t);
 /// Longer streams are taken for damage.
 constexpr uint64_t kStreamMax = 1ULL << 30;
@@ -42,8 +43,9 @@ void MetadataRecords::PutListing(InodeId directory, StampHash stamp, const Listi
   std::string stream(reinterpret_cast<const char*>(&length), kLengthBytes);
   stream += body;
   for (uint64_t index = 0; index * cache::kBlockBytes < stream.size(); ++index) {
-    store_.Put(ListingKey(directory, index), stamp,
-               std::make_shared<const std::string>(stream.substr(index * cache::kBlockBytes, cache::kBlockBytes)));
+    store_.Put(
+        ListingKey(directory, index), stamp,
+        std::make_shared<const std::string>(stream.substr(index * cache::kBlockBytes, cache::kBlockBytes)));
   }
 }
 

@@ -7,8 +7,9 @@
 namespace ocfsgw::coherence {
 
 /// A change this gateway makes to some inodes. Make one per request, answer the request, then destroy it:
-/// Add() gives the inode's lease back before the backend is called (the change needs the lock exclusively), no lease is
-/// taken while the Mutation lives, and the destructor takes back what the kernel may still hold. Not thread-safe.
+/// Add() gives the inode's lease back before the backend is called (the change needs the lock exclusively),
+/// no lease is taken while the Mutation lives, and the destructor takes back what the kernel may still hold.
+/// Not thread-safe.
 class Mutation {
  public:
   explicit Mutation(LeaseTable& leases) : leases_(leases) {}

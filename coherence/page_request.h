@@ -6,8 +6,9 @@
 
 namespace ocfsgw::coherence {
 
-/// A READ or WRITE of the kernel's that has pages of `range` locked until it is answered. While it lives and no answer
-/// is being sent, invalidations leave the range out, so that none waits for this request. Not thread-safe.
+/// A READ or WRITE of the kernel's that has pages of `range` locked until it is answered. While it lives and
+/// no answer is being sent, invalidations leave the range out, so that none waits for this request. Not
+/// thread-safe.
 class PageRequest {
  public:
   PageRequest(LeaseTable& leases, InodePtr inode, ByteRange range)

@@ -8,12 +8,9 @@
 namespace ocfsgw::coherence {
 
 StampHash Stamp::Hash(uint64_t salt) const {
-  const std::array<uint64_t, 7> words = {id.ino,
-                                         id.generation,
-                                         size,
-                                         static_cast<uint64_t>(mtime.sec),
-                                         mtime.nsec,
-                                         static_cast<uint64_t>(ctime.sec),
+  const std::array<uint64_t, 7> words = {id.ino,     id.generation,
+                                         size,       static_cast<uint64_t>(mtime.sec),
+                                         mtime.nsec, static_cast<uint64_t>(ctime.sec),
                                          ctime.nsec};
   return StampHash(Xxh3(std::as_bytes(std::span(words)), salt));
 }

@@ -6,8 +6,8 @@
 namespace ocfsgw::coherence {
 
 /// Version of an inode's content: two equal settled stamps, each read under a lease, mean equal content.
-/// A stamp whose ctime is younger than the guard interval proves nothing later, since a second write within one tick
-/// of the writer's clock leaves it unchanged (as with git's racy index entries).
+/// A stamp whose ctime is younger than the guard interval proves nothing later, since a second write within
+/// one tick of the writer's clock leaves it unchanged (as with git's racy index entries).
 struct Stamp {
   InodeId id;
   uint64_t size = 0;
@@ -17,12 +17,13 @@ struct Stamp {
 
   static Stamp Of(const FileAttr& attr) { return {attr.id, attr.size, attr.mtime, attr.ctime}; }
 
-  /// Hash under which records are stored. `salt` 0 for a settled stamp; a racy one is salted with a number that no
-  /// later lease will use, so that what was stored under it dies with the lease, even across a crash.
+  /// Hash under which records are stored. `salt` 0 for a settled stamp; a racy one is salted with a number
+  /// that no later lease will use, so that what was stored under it dies with the lease, even across a crash.
   StampHash Hash(uint64_t salt = 0) const;
 
-  /// True if a write that is still to come could leave this very stamp: the ctime is not older than `guard_ns`
-  /// (the coarsest tick of a writer's clock plus the allowed clock skew between nodes) at `wall_now_ns`.
+  /// True if a write that is still to come could leave this very stamp: the ctime is not older than
+  /// `guard_ns` (the coarsest tick of a writer's clock plus the allowed clock skew between nodes) at
+  /// `wall_now_ns`.
   bool RacyAt(int64_t wall_now_ns, int64_t guard_ns) const;
 };
 

@@ -17,7 +17,6 @@
 #include <filesystem>
 #include <thread>
 
-#include "base/log.h"
 #include "ctl/unix_socket.h"
 
 namespace ocfsgw::ctl {

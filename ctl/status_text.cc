@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace ocfsgw::ctl {
@@ -42,7 +43,7 @@ std::string Bytes(double bytes) {
 }
 
 std::string Uptime(double seconds) {
-  const auto s = static_cast<uint64_t>(std::max(seconds, 0.0));
+  const auto s = static_cast<uint64_t>(std::clamp(seconds, 0.0, 1e12));
   return fmt::format("{} d {:02}:{:02}:{:02}", s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
 }
 
@@ -93,9 +94,11 @@ json MetricsJson(const std::vector<MetricSample>& samples) {
 
 std::string FormatStatus(const json& status) {
   const auto text_of = [&status](std::string_view key) { return Get<std::string>(status, key, "?"); };
-  const json metrics = status.value("metrics", json::object());
+  const json nothing = json::object();
+  const json& object = status.is_object() ? status : nothing;
+  const json metrics = object.value("metrics", nothing);
   const auto metric = [&metrics](std::string_view key) { return Get(metrics, key, 0.0); };
-  const json store = status.value("store", json());
+  const json store = object.value("store", json());
   const std::string provider = text_of("lease_provider");
 
   std::string out = Line("source", text_of("source"));

@@ -15,7 +15,8 @@
 namespace ocfsgw::fusefs {
 namespace {
 
-/// Acquisitions that may wait for the lock manager at once: 32 parallel ones are where a cold walk stops gaining.
+/// Acquisitions that may wait for the lock manager at once: 32 parallel ones are where a cold walk stops
+/// gaining.
 constexpr size_t kAcquireThreads = 32;
 constexpr size_t kAcquireQueueMax = 65536;
 /// Descriptors for everything but leases: open files, RocksDB, sockets, threads' clones of /dev/fuse.
@@ -23,8 +24,8 @@ constexpr rlim_t kDescriptorReserve = 2048;
 /// Share of memory= that the page store's memory tier gets; the rest is for queues, memtables and metadata.
 constexpr uint64_t kBlockCacheShare = 4;
 
-/// Raises the soft limit to the hard one; how many leases that leaves room for. A lease costs a descriptor, an open file
-/// up to two.
+/// Raises the soft limit to the hard one; how many leases that leaves room for. A lease costs a descriptor,
+/// an open file up to two.
 size_t LeasesByDescriptors() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
@@ -72,21 +73,24 @@ Status Gateway::Mount() {
   coherence::LeaseConfig config;
   config.max_leases = options_.max_leases;
   if (const size_t possible = LeasesByDescriptors(); leases_.provider && possible < config.max_leases) {
-    log::Warning("max_leases={} is more than the limit of open files allows; using {}", config.max_leases, possible);
+    log::Warning("max_leases={} is more than the limit of open files allows; using {}", config.max_leases,
+                 possible);
     config.max_leases = possible;
   }
   config.recall_deadline = options_.recall_deadline;
-  table_ = std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), notifier_, acquirers_,
-                                                   timers_, clock_, coherence_metrics_);
+  table_ = std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), notifier_,
+                                                   acquirers_, timers_, clock_, coherence_metrics_);
   if (leases_.provider) leases_.provider->Start(table_.get());
   fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_);
   OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());
   inodes_ = std::make_unique<InodeTable>(root.inode);
   context_.reset(new MountContext{*fs_, *inodes_});
-  metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.", [this] { return double(table_->held()); });
+  metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
+                    [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
                     [this] { return double(inodes_->size()); });
-  OCFSGW_ASSIGN_OR_RETURN(session_, Session::Mount(options_.mountpoint, options_.libfuse_options, context_.get()));
+  OCFSGW_ASSIGN_OR_RETURN(session_,
+                          Session::Mount(options_.mountpoint, options_.libfuse_options, context_.get()));
   notifier_.Attach(session_->get(), inodes_.get());
   return Status::Ok();
 }

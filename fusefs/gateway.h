@@ -26,7 +26,8 @@
 
 namespace ocfsgw::fusefs {
 
-/// The composition root: makes one of everything, wires it, takes it down in the opposite order. Used by one thread.
+/// The composition root: makes one of everything, wires it, takes it down in the opposite order. Used by one
+/// thread.
 class Gateway {
  public:
   explicit Gateway(MountOptions options);
@@ -34,7 +35,8 @@ class Gateway {
 
   /// Opens the source and chooses the leases. Failure: exit status 2.
   Status OpenSource();
-  /// Opens the page store; a cache that cannot be used is done without, with a warning. Failure: exit status 1.
+  /// Opens the page store; a cache that cannot be used is done without, with a warning. Failure: exit
+  /// status 1.
   Status OpenStore();
   /// Mounts. Failure: exit status 3.
   Status Mount();

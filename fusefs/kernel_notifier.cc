@@ -12,7 +12,8 @@ constexpr size_t kQueueMax = 1 << 22;
 
 }  // namespace
 
-KernelNotifier::KernelNotifier() : executor_({.name = "notify", .threads = kThreads, .queue_max = kQueueMax}) {}
+KernelNotifier::KernelNotifier()
+    : executor_({.name = "notify", .threads = kThreads, .queue_max = kQueueMax}) {}
 
 void KernelNotifier::Attach(fuse_session* session, const InodeTable* inodes) {
   inodes_ = inodes;

@@ -11,12 +11,12 @@
 
 namespace ocfsgw::fusefs {
 
-/// Takes pages back from the kernel on threads of its own, since the notification may wait for a page that a request of
-/// ours holds locked. Thread-safe.
+/// Takes pages back from the kernel on threads of its own, since the notification may wait for a page that a
+/// request of ours holds locked. Thread-safe.
 class KernelNotifier final : public coherence::KernelCache {
  public:
-  /// Notifications that may wait at once. Each waits for at most one inode's requests, and a lease is released without
-  /// them after half the recall deadline, so the number bounds latency, not progress.
+  /// Notifications that may wait at once. Each waits for at most one inode's requests, and a lease is
+  /// released without them after half the recall deadline, so the number bounds latency, not progress.
   static constexpr size_t kThreads = 8;
 
   KernelNotifier();
@@ -26,7 +26,8 @@ class KernelNotifier final : public coherence::KernelCache {
   /// Waits for the notifications under way.
   void Detach();
 
-  void InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges, std::function<void()> done) override;
+  void InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
+                       std::function<void()> done) override;
 
  private:
   void Notify(InodeId inode, const std::vector<coherence::ByteRange>& ranges) const;

@@ -14,12 +14,12 @@ namespace {
 
 /// File systems whose writers are all on this machine (linux/magic.h; XFS and ZFS from their own headers).
 bool IsLocalFileSystem(int root_fd) {
-  static constexpr uint64_t kLocal[] = {EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC, TMPFS_MAGIC,          F2FS_SUPER_MAGIC,
-                                        MSDOS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, 0x58465342 /* XFS */,
-                                        0x2fc12fc1 /* ZFS */};
+  static constexpr uint64_t kLocal[] = {EXT4_SUPER_MAGIC,     BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
+                                        F2FS_SUPER_MAGIC,     MSDOS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC,
+                                        0x58465342 /* XFS */, 0x2fc12fc1 /* ZFS */};
   struct statfs fs {};
-  return fstatfs(root_fd, &fs) == 0 &&
-         std::find(std::begin(kLocal), std::end(kLocal), static_cast<uint64_t>(fs.f_type)) != std::end(kLocal);
+  return fstatfs(root_fd, &fs) == 0 && std::find(std::begin(kLocal), std::end(kLocal),
+                                                 static_cast<uint64_t>(fs.f_type)) != std::end(kLocal);
 }
 
 Result<LeaseChoice> O2dlm(const MountOptions& options, const ocfs2::SourceMount& source, const Clock& clock) {
@@ -43,7 +43,8 @@ Result<LeaseChoice> Auto(const MountOptions& options, const ocfs2::SourceMount& 
     auto o2dlm = O2dlm(options, source, clock);
     if (o2dlm.ok()) return o2dlm;
     log::Warning(
-        "lease=auto: no cluster leases ({}); falling back to lease=none: nothing is cached, every access goes to the "
+        "lease=auto: no cluster leases ({}); falling back to lease=none: nothing is cached, every access "
+        "goes to the "
         "shared file system",
         o2dlm.status().ToString());
     return LeaseChoice{};
@@ -52,7 +53,8 @@ Result<LeaseChoice> Auto(const MountOptions& options, const ocfs2::SourceMount& 
     auto local = Local(backend);
     if (local.ok()) {
       log::Warning(
-          "lease=auto: {} is not OCFS2; falling back to lease=local: writers on this machine are seen, metadata changes "
+          "lease=auto: {} is not OCFS2; falling back to lease=local: writers on this machine are seen, "
+          "metadata changes "
           "and names with a short delay, other machines' changes never",
           options.source);
       return local;
@@ -62,7 +64,8 @@ Result<LeaseChoice> Auto(const MountOptions& options, const ocfs2::SourceMount& 
     return LeaseChoice{};
   }
   log::Warning(
-      "lease=auto: {} is neither OCFS2 nor a file system of this machine alone; falling back to lease=none: nothing is "
+      "lease=auto: {} is neither OCFS2 nor a file system of this machine alone; falling back to lease=none: "
+      "nothing is "
       "cached, every access goes to the source",
       options.source);
   return LeaseChoice{};
@@ -73,32 +76,44 @@ Result<LeaseChoice> Auto(const MountOptions& options, const ocfs2::SourceMount& 
 Result<LeaseChoice> ChooseLeases(const MountOptions& options, const ocfs2::SourceMount& source,
                                  const ocfs2::PosixBackend& backend, const Clock& clock) {
   switch (options.lease) {
-    case LeaseMode::kAuto: return Auto(options, source, backend, clock);
-    case LeaseMode::kO2dlm: return O2dlm(options, source, clock);
-    case LeaseMode::kNone: return LeaseChoice{};
-    case LeaseMode::kLocal: break;
+    case LeaseMode::kAuto:
+      return Auto(options, source, backend, clock);
+    case LeaseMode::kO2dlm:
+      return O2dlm(options, source, clock);
+    case LeaseMode::kNone:
+      return LeaseChoice{};
+    case LeaseMode::kLocal:
+      break;
   }
   if (!IsLocalFileSystem(source.root_fd())) {
-    log::Warning("lease=local: {} may have writers on other machines; their changes are not seen", options.source);
+    log::Warning("lease=local: {} may have writers on other machines; their changes are not seen",
+                 options.source);
   }
   return Local(backend);
 }
 
 const char* LeaseModeName(LeaseMode mode) {
   switch (mode) {
-    case LeaseMode::kAuto: return "auto";
-    case LeaseMode::kO2dlm: return "o2dlm";
-    case LeaseMode::kLocal: return "local";
-    case LeaseMode::kNone: return "none";
+    case LeaseMode::kAuto:
+      return "auto";
+    case LeaseMode::kO2dlm:
+      return "o2dlm";
+    case LeaseMode::kLocal:
+      return "local";
+    case LeaseMode::kNone:
+      return "none";
   }
   return "none";
 }
 
 const char* CoherenceOf(LeaseMode mode) {
   switch (mode) {
-    case LeaseMode::kO2dlm: return "strict: every writer on every node revokes";
-    case LeaseMode::kLocal: return "this machine only: data strict, metadata and names after the event";
-    default: return "pass-through: nothing is cached";
+    case LeaseMode::kO2dlm:
+      return "strict: every writer on every node revokes";
+    case LeaseMode::kLocal:
+      return "this machine only: data strict, metadata and names after the event";
+    default:
+      return "pass-through: nothing is cached";
   }
 }
 

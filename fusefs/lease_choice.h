@@ -16,9 +16,9 @@ struct LeaseChoice {
   LeaseMode mode = LeaseMode::kNone;
 };
 
-/// The lease provider for lease=; `auto` takes o2dlm for OCFS2 with a usable dlmfs, local for file systems of this
-/// machine, and none for everything else, and says in one warning what it fell back to and what that means. Asked for by
-/// name and not to be had: kUnavailable or kUnsupported with one line for the user.
+/// The lease provider for lease=; `auto` takes o2dlm for OCFS2 with a usable dlmfs, local for file systems of
+/// this machine, and none for everything else, and says in one warning what it fell back to and what that
+/// means. Asked for by name and not to be had: kUnavailable or kUnsupported with one line for the user.
 Result<LeaseChoice> ChooseLeases(const MountOptions& options, const ocfs2::SourceMount& source,
                                  const ocfs2::PosixBackend& backend, const Clock& clock);
 

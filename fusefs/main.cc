@@ -16,17 +16,19 @@ using ocfsgw::Status;
 using ocfsgw::StatusCode;
 namespace log = ocfsgw::log;
 
-/// Threads inherit the mask they are made under: only the main thread is to see the signals that end the program.
+/// Threads inherit the mask they are made under: only the main thread is to see the signals that end the
+/// program.
 void SetTerminationSignals(int how) {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) sigaddset(&set, signal);
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT}) sigaddset(&set, number);
   pthread_sigmask(how, &set, nullptr);
 }
 
 int Run(const ocfsgw::fusefs::MountOptions& options) {
   ocfsgw::fusefs::Startup startup(options.foreground);
-  if (const Status status = log::Configure({.level = options.log_level, .file = {}, .syslog = false}); !status.ok()) {
+  if (const Status status = log::Configure({.level = options.log_level, .file = {}, .syslog = false});
+      !status.ok()) {
     return startup.Fail(ocfsgw::kExitUsage, status.ToString());
   }
   SetTerminationSignals(SIG_BLOCK);
@@ -66,6 +68,7 @@ int Run(const ocfsgw::fusefs::MountOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  signal(SIGHUP, SIG_IGN);  // a gateway has no terminal to lose; libfuse leaves what is not SIG_DFL alone
   const auto command = ocfsgw::fusefs::ParseCommandLine(argc, argv);
   if (!command.ok()) {
     std::fprintf(stderr, "ocfsgw: %s\n", command.status().ToString().c_str());

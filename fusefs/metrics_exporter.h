@@ -9,7 +9,7 @@
 namespace ocfsgw::fusefs {
 
 /// Serves a MetricsRegistry as Prometheus text at http://ADDR:PORT/metrics, on two threads of its own, from
-/// Start until it is destroyed. They inherit the caller's signal mask.
+/// Start until it is destroyed, which takes up to 2 s. They inherit the caller's signal mask.
 class MetricsExporter {
  public:
   /// `address` as in metrics=: ADDR:PORT. `registry` outlives the exporter. kInvalidArgument: cannot listen

@@ -15,8 +15,8 @@ namespace {
 using coherence::InodePtr;
 using coherence::Listing;
 
-/// An open directory reads one listing from beginning to end: an entry that was there throughout comes exactly once,
-/// and offsets stay what they are. Rewinding takes a new listing, as rewinddir(3) asks.
+/// An open directory reads one listing from beginning to end: an entry that was there throughout comes
+/// exactly once, and offsets stay what they are. Rewinding takes a new listing, as rewinddir(3) asks.
 struct DirectoryHandle {
   explicit DirectoryHandle(InodePtr i) : inode(std::move(i)) {}
   const InodePtr inode;
@@ -43,7 +43,8 @@ void OpenDirectory(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   if (fuse_reply_open(req, fi) == 0) handle.release();
 }
 
-Result<std::shared_ptr<const Listing>> ListingFor(coherence::CoherentFs& fs, DirectoryHandle& handle, off_t offset) {
+Result<std::shared_ptr<const Listing>> ListingFor(coherence::CoherentFs& fs, DirectoryHandle& handle,
+                                                  off_t offset) {
   if (offset != 0) {
     MutexLock lock(handle.mutex);
     if (handle.listing) return handle.listing;
@@ -73,9 +74,10 @@ bool AddPlain(ReplyBuffer& out, const char* name, uint64_t ino, uint8_t type, of
   return true;
 }
 
-/// With attributes if they are at hand; node id 0 tells the kernel that there are none. A lookup is counted only for an
-/// entry that fits.
-bool AddPlus(ReplyBuffer& out, const DirectoryHandle& handle, const coherence::DirectoryEntry& entry, off_t next) {
+/// With attributes if they are at hand; node id 0 tells the kernel that there are none. A lookup is counted
+/// only for an entry that fits.
+bool AddPlus(ReplyBuffer& out, const DirectoryHandle& handle, const coherence::DirectoryEntry& entry,
+             off_t next) {
   MountContext& context = Context(out.req);
   fuse_entry_param param{};
   param.attr.st_ino = entry.ino;
@@ -120,7 +122,8 @@ void ReadEntries(fuse_req_t req, size_t size, off_t offset, const fuse_file_info
     } else {
       const auto& entry = entries[index - kDotEntries];
       const auto next = static_cast<off_t>(index + 1);
-      fits = plus ? AddPlus(out, handle, entry, next) : AddPlain(out, entry.name.c_str(), entry.ino, entry.type, next);
+      fits = plus ? AddPlus(out, handle, entry, next)
+                  : AddPlain(out, entry.name.c_str(), entry.ino, entry.type, next);
     }
     if (!fits) break;
   }

@@ -16,8 +16,8 @@ using coherence::InodePtr;
 using coherence::Mutation;
 using coherence::OpenFile;
 
-/// Tells the kernel how to treat the handle. Pages are never kept from an earlier open. FLUSH is needed only where
-/// something was written, since it is there to report errors of writes.
+/// Tells the kernel how to treat the handle. Pages are never kept from an earlier open. FLUSH is needed only
+/// where something was written, since it is there to report errors of writes.
 void Describe(const OpenFile& file, fuse_file_info* fi) {
   fi->direct_io = file.direct();
   fi->keep_cache = 0;
@@ -62,14 +62,15 @@ void Release(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
 }
 
 void Read(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t offset, fuse_file_info* fi) {
-  const Status status =
-      Context(req).fs.Read(FileOf(fi), static_cast<uint64_t>(offset), size, [req](std::span<const std::byte> bytes) {
+  const Status status = Context(req).fs.Read(
+      FileOf(fi), static_cast<uint64_t>(offset), size, [req](std::span<const std::byte> bytes) {
         fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
       });
   if (!status.ok()) ReplyStatus(req, status);
 }
 
-void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, off_t offset, fuse_file_info* fi) {
+void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, off_t offset,
+           fuse_file_info* fi) {
   CoherentFs& fs = Context(req).fs;
   OpenFile& file = FileOf(fi);
   Mutation change(fs.leases());
@@ -81,8 +82,8 @@ void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, of
       return;
     }
   }
-  const auto written = fs.Write(change, file, static_cast<uint64_t>(offset),
-                                std::as_bytes(std::span(data, size)), cached);
+  const auto written =
+      fs.Write(change, file, static_cast<uint64_t>(offset), std::as_bytes(std::span(data, size)), cached);
   if (written.ok()) {
     fuse_reply_write(req, *written);
   } else {
@@ -101,7 +102,8 @@ void Sync(fuse_req_t req, fuse_ino_t /*ino*/, int data_only, fuse_file_info* fi)
 void Allocate(fuse_req_t req, fuse_ino_t /*ino*/, int mode, off_t offset, off_t length, fuse_file_info* fi) {
   CoherentFs& fs = Context(req).fs;
   Mutation change(fs.leases());
-  ReplyStatus(req, fs.Allocate(change, FileOf(fi), mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(length)));
+  ReplyStatus(req, fs.Allocate(change, FileOf(fi), mode, static_cast<uint64_t>(offset),
+                               static_cast<uint64_t>(length)));
 }
 
 void Seek(fuse_req_t req, fuse_ino_t /*ino*/, off_t offset, int whence, fuse_file_info* fi) {

@@ -39,7 +39,8 @@ void SetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, const char* valu
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
   Mutation change(Context(req).fs.leases());
-  ReplyStatus(req, Context(req).fs.SetXattr(change, inode, name, std::as_bytes(std::span(value, size)), flags));
+  ReplyStatus(req,
+              Context(req).fs.SetXattr(change, inode, name, std::as_bytes(std::span(value, size)), flags));
 }
 
 void RemoveXattr(fuse_req_t req, fuse_ino_t ino, const char* name) {

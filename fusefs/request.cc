@@ -6,15 +6,23 @@ namespace ocfsgw::fusefs {
 
 int ToErrno(const Status& status) {
   switch (status.code()) {
-    case StatusCode::kOk: return 0;
-    case StatusCode::kNotFound: return ENOENT;
-    case StatusCode::kBusy: return EBUSY;
-    case StatusCode::kInvalidArgument: return EINVAL;
-    case StatusCode::kUnsupported: return EOPNOTSUPP;
-    case StatusCode::kShutdown: return ENOTCONN;
+    case StatusCode::kOk:
+      return 0;
+    case StatusCode::kNotFound:
+      return ENOENT;
+    case StatusCode::kBusy:
+      return EBUSY;
+    case StatusCode::kInvalidArgument:
+      return EINVAL;
+    case StatusCode::kUnsupported:
+      return EOPNOTSUPP;
+    case StatusCode::kShutdown:
+      return ENOTCONN;
     case StatusCode::kCorrupt:
-    case StatusCode::kUnavailable: return EIO;
-    case StatusCode::kSystem: return status.sys_errno();
+    case StatusCode::kUnavailable:
+      return EIO;
+    case StatusCode::kSystem:
+      return status.sys_errno();
   }
   return EIO;
 }

@@ -37,7 +37,8 @@ void ReplyAttr(fuse_req_t req, const Result<coherence::FileAttr>& attr);
 
 coherence::Caller CallerOf(fuse_req_t req);
 
-/// The kernel trusts nothing we say for longer than the request: what keeps a dead daemon from serving stale data.
+/// The kernel trusts nothing we say for longer than the request: what keeps a dead daemon from serving stale
+/// data.
 inline constexpr double kKernelTimeoutSeconds = 0;
 
 /// Adds this folder's handlers to a table of operations, one function per file.

@@ -14,8 +14,8 @@ namespace ocfsgw::fusefs {
 namespace {
 
 void Init(void* /*userdata*/, fuse_conn_info* connection) {
-  // O_TRUNC comes as SETATTR, which has the local-write rule; the kernel clears set-id bits by SETATTR too, since a
-  // gateway that writes as root would not.
+  // O_TRUNC comes as SETATTR, which has the local-write rule; the kernel clears set-id bits by SETATTR too,
+  // since a gateway that writes as root would not.
   connection->want &= ~(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_HANDLE_KILLPRIV);
 }
 
@@ -62,7 +62,8 @@ fuse_lowlevel_ops Operations() {
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
-                                                const std::vector<std::string>& options, MountContext* context) {
+                                                const std::vector<std::string>& options,
+                                                MountContext* context) {
   OCFSGW_RETURN_IF_ERROR(CheckMountPoint(mountpoint));
   fuse_args args = FUSE_ARGS_INIT(0, nullptr);
   const auto add = [&args](const std::string& option) {
@@ -96,7 +97,8 @@ Session::~Session() {
 }
 
 Status Session::Serve() {
-  if (fuse_set_signal_handlers(session_) != 0) return {StatusCode::kUnavailable, "cannot set signal handlers"};
+  if (fuse_set_signal_handlers(session_) != 0)
+    return {StatusCode::kUnavailable, "cannot set signal handlers"};
   fuse_loop_config* const config = fuse_loop_cfg_create();
   fuse_loop_cfg_set_clone_fd(config, 1);
   fuse_loop_cfg_set_max_threads(config, kThreadsMax);

@@ -17,7 +17,8 @@ namespace {
   // It died without a verdict.
   int status = 0;
   waitpid(child, &status, 0);
-  std::fprintf(stderr, "ocfsgw: the gateway died while starting%s\n", WIFSIGNALED(status) ? " (by a signal)" : "");
+  std::fprintf(stderr, "ocfsgw: the gateway died while starting%s\n",
+               WIFSIGNALED(status) ? " (by a signal)" : "");
   _exit(WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : kExitRuntime);
 }
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from gateway import Gateway, GatewayError
+from gateway import Gateway, GatewayError, findable
 from session import ClusterSession, LocalSession, say
 from writer import RemoteWriter, Writer, serve
 
@@ -30,7 +30,8 @@ def local():
         os.mkdir(directory)
     gateway = Gateway(source, mount_point, f"cache_dir={cache},cache_size=512M,lease=local")
     try:
-        return LocalSession(gateway, Writer(source, FILES), source).run()
+        with findable():
+            return LocalSession(gateway, Writer(source, FILES), source).run()
     finally:
         gateway.clean_up()
         if not gateway.mounted():

@@ -1,4 +1,5 @@
 """One mounted gateway: mount, umount, status, barrier."""
+import contextlib
 import json
 import os
 import shutil
@@ -6,6 +7,8 @@ import subprocess
 import time
 
 END_SECONDS = 30     # for the process to end after its umount
+MOUNT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"     # what mount(8) sets for its helpers
+LINK = "/usr/local/bin/ocfsgw"
 
 
 class GatewayError(Exception):
@@ -13,10 +16,36 @@ class GatewayError(Exception):
 
 
 def run(command):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise GatewayError(f"{' '.join(command)}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
-    return done.stdout
+    """Its output. A Ctrl-C waits for the command's end: half a mount could not be taken down."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True)
+    try:
+        output, error = process.communicate()
+    except BaseException:
+        process.communicate()
+        raise
+    if process.returncode:
+        raise GatewayError(f"{' '.join(command)}: exit status {process.returncode}: {(error or output).strip()}")
+    return output
+
+
+@contextlib.contextmanager
+def findable():
+    """While it lasts, mount(8) finds the ocfsgw of our PATH, by a link in /usr/local/bin if that is needed."""
+    program = os.path.realpath(shutil.which("ocfsgw"))
+    there = shutil.which("ocfsgw", path=MOUNT_PATH)
+    if there and os.path.realpath(there) == program:
+        yield
+        return
+    if there and not os.path.islink(LINK):
+        raise GatewayError(f"{there} is another ocfsgw, and mount(8) would take that one; uninstall it first")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(LINK)     # a link that an interrupted run left, or a broken one
+    os.symlink(program, LINK)
+    try:
+        yield
+    finally:
+        os.unlink(LINK)
 
 
 class Gateway:
@@ -24,10 +53,8 @@ class Gateway:
         self.source, self.mount_point, self.options = source, mount_point, options
 
     def mount(self):
-        # Installed, this would be `mount -t fuse.ocfsgw SOURCE ...`; but mount(8) drops PATH before it runs its helper, so
-        # a program elsewhere is named in full, the way mount.fuse3(8) describes.
-        program = shutil.which("ocfsgw") or "ocfsgw"
-        run(["mount", "-t", "fuse", f"{program}#{self.source}", self.mount_point, "-o", self.options])
+        """Through mount(8), which finds programs of its own PATH only: see `findable`."""
+        run(["mount", "-t", "fuse.ocfsgw", self.source, self.mount_point, "-o", self.options])
         if not self.mounted():
             raise GatewayError(f"mount reported success, but nothing is mounted on {self.mount_point}")
 

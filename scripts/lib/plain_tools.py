@@ -43,7 +43,7 @@ def compare(source, mount):
         elif expected[1] != got[1]:
             yield name, "not the same output", ""
         else:
-            yield name, "", f"{len(got[1].splitlines())} lines, {hashlib.sha256(got[1]).hexdigest()[:16]}"
+            yield name, "", f"{len(got[1])} bytes, {hashlib.sha256(got[1]).hexdigest()[:16]}"
     name = "rsync -nrlc --itemize-changes"
     if not shutil.which("rsync"):
         yield name, "", "not installed, skipped"

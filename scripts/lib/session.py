@@ -6,7 +6,8 @@ import plain_tools
 import sample_tree
 import tree_scan
 
-SETTLE_SECONDS = 4       # older than this, a time stamp proves that a file is unchanged, also after a restart
+# A time stamp older than this (tick and clock skew) proves that a file is unchanged, even after a restart.
+SETTLE_SECONDS = 7
 HOT_RATIO_MIN, RESTART_RATIO_MIN = 0.99, 0.95
 SHOWN_MAX = 10           # differences printed per pass
 HEADINGS = ("pass", "files", "hit ratio", "stale or wrong", "gateway us/file", "bare us/file", "ratio")

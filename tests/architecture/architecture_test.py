@@ -68,6 +68,7 @@ class Planted(unittest.TestCase):
 
     def test_third_party_where_it_belongs(self):
         self.expect_none("cache/a.cc", "#include <rocksdb/db.h>\n#include <fusion.h>\n")
+        self.expect_none("tests/a.cc", "#include <rocksdb/db.h>\n#include <gtest/gtest.h>\n")
         self.expect_none("ctl/a.cc", "#include <boost/asio.hpp>\n#include <nlohmann/json.hpp>\n#include <CLI/CLI.hpp>\n")
 
     def test_include_with_dots(self):

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace ocfsgw::ocfs2 {
+
+/// Which of an OCFS2 inode's cluster locks (fs/ocfs2/ocfs2_lockid.h).
+enum class LockKind : char {
+  kMeta = 'M',   ///< Attributes, entries and cached pages: the lease.
+  kWrite = 'W',  ///< Held at EX by a writer around the whole write, O_DIRECT included.
+  kOpen = 'O',   ///< Held at PR by whoever has the inode open: it is not wiped meanwhile.
+};
+
+/// Name of the lock of the inode at block `blkno`: kind, six zeros of padding, 16 hex digits of the block
+/// number, 8 of a generation, 31 characters (ocfs2_build_lock_name in fs/ocfs2/dlmglue.c). As measured on two
+/// nodes, the kernel names M and O with generation 0 but W with the inode's own `generation`; the wrong one
+/// gives another lock, for which nobody ever contends.
+std::string LockName(LockKind kind, uint64_t blkno, uint32_t generation);
+
+}  // namespace ocfsgw::ocfs2

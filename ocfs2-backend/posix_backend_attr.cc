@@ -1,0 +1,137 @@
+// Attributes, symbolic links, extended attributes.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <climits>
+
+#include "ocfs2-backend/posix_backend.h"
+#include "ocfs2-backend/posix_file.h"
+
+namespace ocfsgw::ocfs2 {
+
+using coherence::AttrChange;
+using coherence::FileAttr;
+using coherence::FileTime;
+using coherence::NodeRef;
+
+namespace {
+
+struct timespec TimeToSet(const std::optional<FileTime>& time, bool now) {
+  if (now) return {0, UTIME_NOW};
+  if (!time) return {0, UTIME_OMIT};
+  return {time->sec, time->nsec};
+}
+
+Status Apply(int fd, const AttrChange& change) {
+  const ProcPath path(fd);
+  if (change.size && Retry([&] { return ::truncate(path.c_str(), static_cast<off_t>(*change.size)); }) != 0) {
+    return Status::LastErrno("truncate");
+  }
+  if (change.uid || change.gid) {
+    constexpr uint32_t kUnchanged = UINT32_MAX;
+    const uid_t uid = change.uid.value_or(kUnchanged);
+    const gid_t gid = change.gid.value_or(kUnchanged);
+    if (Retry([&] { return ::fchownat(fd, "", uid, gid, AT_EMPTY_PATH); }) != 0) {
+      return Status::LastErrno("chown");
+    }
+  }
+  if (change.mode && Retry([&] { return ::chmod(path.c_str(), *change.mode & 07777); }) != 0) {
+    return Status::LastErrno("chmod");
+  }
+  if (change.atime || change.mtime || change.atime_now || change.mtime_now) {
+    const struct timespec times[2] = {TimeToSet(change.atime, change.atime_now),
+                                      TimeToSet(change.mtime, change.mtime_now)};
+    if (Retry([&] { return ::utimensat(AT_FDCWD, path.c_str(), times, 0); }) != 0) {
+      return Status::LastErrno("utimens");
+    }
+  }
+  return Status::Ok();
+}
+
+Result<FileAttr> StatFd(int fd, InodeId id) {
+  struct stat st {};
+  if (Retry([&] { return ::fstat(fd, &st); }) != 0) return Status::LastErrno("stat");
+  return AttrFromStat(st, id);
+}
+
+// `get(buffer, size)` as getxattr(2): first into a small buffer, then into the largest there can be.
+template <typename Get>
+Result<std::string> GetSized(const char* what, size_t size_max, Get get) {
+  std::string value(1024, '\0');
+  ssize_t got = Retry([&] { return get(value.data(), value.size()); });
+  if (got < 0 && errno == ERANGE) {
+    value.resize(size_max);
+    got = Retry([&] { return get(value.data(), value.size()); });
+  }
+  if (got < 0) return Status::LastErrno(what);
+  value.resize(static_cast<size_t>(got));
+  value.shrink_to_fit();
+  return value;
+}
+
+}  // namespace
+
+Result<FileAttr> PosixBackend::Stat(const NodeRef& node) {
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd fd, OpenPath(node));
+  return StatFd(fd.get(), node->id());
+}
+
+Result<FileAttr> PosixBackend::SetAttr(const NodeRef& node, const AttrChange& change,
+                                       coherence::BackendFile* file) {
+  if (file != nullptr) {
+    const int fd = static_cast<PosixFile*>(file)->fd();
+    OCFSGW_RETURN_IF_ERROR(Apply(fd, change));
+    return StatFd(fd, node->id());
+  }
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd fd, OpenPath(node));
+  OCFSGW_RETURN_IF_ERROR(Apply(fd.get(), change));
+  return StatFd(fd.get(), node->id());
+}
+
+Result<std::string> PosixBackend::ReadLink(const NodeRef& node) {
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd fd, OpenPath(node));
+  std::string target(PATH_MAX, '\0');
+  const ssize_t got = Retry([&] { return ::readlinkat(fd.get(), "", target.data(), target.size()); });
+  // With an empty path the kernel says ENOENT where readlink(2) of a path says EINVAL: not a symbolic link.
+  if (got < 0) return Status::FromErrno(errno == ENOENT ? EINVAL : errno, "readlink");
+  target.resize(static_cast<size_t>(got));
+  target.shrink_to_fit();
+  return target;
+}
+
+Result<std::string> PosixBackend::GetXattr(const NodeRef& node, const std::string& name) {
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd fd, OpenPath(node));
+  const ProcPath path(fd.get());
+  return GetSized("getxattr", XATTR_SIZE_MAX, [&](char* into, size_t size) {
+    return ::getxattr(path.c_str(), name.c_str(), into, size);
+  });
+}
+
+Result<std::string> PosixBackend::ListXattr(const NodeRef& node) {
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd fd, OpenPath(node));
+  const ProcPath path(fd.get());
+  return GetSized("listxattr", XATTR_LIST_MAX,
+                  [&](char* into, size_t size) { return ::listxattr(path.c_str(), into, size); });
+}
+
+Status PosixBackend::SetXattr(const NodeRef& node, const std::string& name, std::span<const std::byte> value,
+                              int flags) {
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd fd, OpenPath(node));
+  const ProcPath path(fd.get());
+  if (Retry([&] { return ::setxattr(path.c_str(), name.c_str(), value.data(), value.size(), flags); }) != 0) {
+    return Status::LastErrno("setxattr " + name);
+  }
+  return Status::Ok();
+}
+
+Status PosixBackend::RemoveXattr(const NodeRef& node, const std::string& name) {
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd fd, OpenPath(node));
+  const ProcPath path(fd.get());
+  if (Retry([&] { return ::removexattr(path.c_str(), name.c_str()); }) != 0) {
+    return Status::LastErrno("removexattr " + name);
+  }
+  return Status::Ok();
+}
+
+}  // namespace ocfsgw::ocfs2

@@ -1,0 +1,89 @@
+// Open files, and what else goes through a descriptor with read or write access.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ocfs2-backend/posix_backend.h"
+#include "ocfs2-backend/posix_file.h"
+
+namespace ocfsgw::ocfs2 {
+
+using coherence::BackendFile;
+using coherence::NodeRef;
+
+namespace {
+
+Status SyncFd(int fd, bool data_only) {
+  if (Retry([&] { return data_only ? ::fdatasync(fd) : ::fsync(fd); }) != 0)
+    return Status::LastErrno("fsync");
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BackendFile>> PosixBackend::Open(const NodeRef& node, int flags) {
+  OCFSGW_ASSIGN_OR_RETURN(UniqueFd fd, OpenNode(node, flags & kOpenFlags));
+  return std::unique_ptr<BackendFile>(std::make_unique<PosixFile>(node->id(), std::move(fd), flags));
+}
+
+Status PosixBackend::SyncDirectory(const NodeRef& directory, bool data_only) {
+  OCFSGW_ASSIGN_OR_RETURN(const UniqueFd fd, OpenNode(directory, O_RDONLY | O_DIRECTORY));
+  return SyncFd(fd.get(), data_only);
+}
+
+Result<size_t> PosixFile::Read(uint64_t offset, std::span<std::byte> into) {
+  size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t got = Retry([&] {
+      return ::pread(fd(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+    });
+    if (got < 0) return Status::LastErrno("read");
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  return done;
+}
+
+Result<size_t> PosixFile::Write(uint64_t offset, std::span<const std::byte> from) {
+  size_t done = 0;
+  while (done < from.size()) {
+    // An O_APPEND descriptor ignores the offset (pwrite(2), BUGS).
+    const ssize_t put = Retry([&] {
+      return ::pwrite(fd(), from.data() + done, from.size() - done, static_cast<off_t>(offset + done));
+    });
+    if (put < 0 && done == 0) return Status::LastErrno("write");
+    if (put <= 0) break;
+    done += static_cast<size_t>(put);
+    if (appends_) break;  // the rest could land behind somebody else's append
+  }
+  return done;
+}
+
+Status PosixFile::Sync(bool data_only) { return SyncFd(fd(), data_only); }
+
+Status PosixFile::Flush() {
+  const int copy = ::fcntl(fd(), F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return Status::LastErrno("dup");
+  if (::close(copy) != 0 && errno != EINTR) return Status::LastErrno("close");
+  return Status::Ok();
+}
+
+Status PosixFile::Allocate(int mode, uint64_t offset, uint64_t length) {
+  const auto at = static_cast<off_t>(offset);
+  const auto bytes = static_cast<off_t>(length);
+  if (Retry([&] { return ::fallocate(fd(), mode, at, bytes); }) != 0) return Status::LastErrno("fallocate");
+  return Status::Ok();
+}
+
+Result<uint64_t> PosixFile::Seek(uint64_t offset, int whence) {
+  const off_t found = Retry([&] { return ::lseek(fd(), static_cast<off_t>(offset), whence); });
+  if (found < 0) return Status::LastErrno("seek");
+  return static_cast<uint64_t>(found);
+}
+
+Result<coherence::FileAttr> PosixFile::Stat() {
+  struct stat st {};
+  if (Retry([&] { return ::fstat(fd(), &st); }) != 0) return Status::LastErrno("stat");
+  return AttrFromStat(st, id_);
+}
+
+}  // namespace ocfsgw::ocfs2

@@ -1,0 +1,120 @@
+#include "ocfs2-backend/source_mount.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include <array>
+#include <fstream>
+#include <sstream>
+
+#include "base/checksum.h"
+#include "base/log.h"
+
+namespace ocfsgw::ocfs2 {
+namespace {
+
+Status BadSource(const std::string& path, int err) {
+  return {StatusCode::kInvalidArgument, path + ": " + Status::FromErrno(err).ToString()};
+}
+
+// A detached copy of the mount `path` lies on, starting there; none if the kernel does not permit it.
+UniqueFd CloneTree(const std::string& path) {
+  UniqueFd tree(::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!tree) return {};
+  // Private, or mounts made below SOURCE later would appear in the copy.
+  mount_attr attr{};
+  attr.attr_set = MOUNT_ATTR_NOATIME;
+  attr.attr_clr = MOUNT_ATTR__ATIME;
+  attr.propagation = MS_PRIVATE;
+  if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attr, sizeof(attr)) != 0) return {};
+  return tree;
+}
+
+VolumeId HashVolume(const std::string& uuid, const struct statfs& fs) {
+  if (!uuid.empty()) return VolumeId(Xxh3(std::as_bytes(std::span(uuid))));
+  const std::array<int64_t, 3> words = {fs.f_fsid.__val[0], fs.f_fsid.__val[1], fs.f_type};
+  return VolumeId(Xxh3(std::as_bytes(std::span(words))));
+}
+
+bool HasOption(const std::string& options, const std::string& option) {
+  return ("," + options + ",").find("," + option + ",") != std::string::npos;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SourceMount>> SourceMount::Open(const std::string& path) {
+  std::unique_ptr<SourceMount> source(new SourceMount);
+  UniqueFd directory(Retry([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  if (!directory) return BadSource(path, errno);
+
+  source->tree_ = CloneTree(path);
+  if (source->tree_) {
+    source->is_private_ = true;
+    const int tree = source->tree_.get();
+    source->root_ = UniqueFd(Retry([&] { return ::openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+    if (!source->root_) return BadSource(path, errno);
+  } else {
+    log::Warning("{}: no private noatime mount ({}); reads may update access times, mount it noatime", path,
+                 Status::LastErrno().ToString());
+    source->root_ = std::move(directory);
+  }
+
+  struct stat st {};
+  struct statfs fs {};
+  if (::fstat(source->root_fd(), &st) != 0 || ::fstatfs(source->root_fd(), &fs) != 0) {
+    return BadSource(path, errno);
+  }
+  source->device_ = st.st_dev;
+  source->is_ocfs2_ = fs.f_type == OCFS2_SUPER_MAGIC;
+  if (source->is_ocfs2_) {
+    auto info = QueryOcfs2Info(source->root_fd());
+    if (!info.ok()) return BadSource(path, info.status().sys_errno());
+    source->ocfs2_ = std::move(info).value();
+  }
+  source->volume_ = HashVolume(source->ocfs2_.uuid, fs);
+
+  std::ostringstream mountinfo;
+  mountinfo << std::ifstream("/proc/self/mountinfo").rdbuf();
+  source->super_options_ = FindSuperOptions(mountinfo.str(), st.st_dev);
+  return source;
+}
+
+Status SourceMount::CheckClusterLeases() const {
+  if (!is_ocfs2_)
+    return {StatusCode::kUnsupported, "not an OCFS2 file system: use lease=local or lease=none"};
+  if (super_options_.empty()) {
+    return {StatusCode::kUnsupported, "mount options not found in /proc/self/mountinfo: is /proc mounted?"};
+  }
+  for (const char* option : {"coherency=buffered", "nocluster"}) {
+    if (HasOption(super_options_, option)) {
+      return {StatusCode::kUnsupported,
+              std::string("mounted ") + option +
+                  ", where cluster locks do not cover all writes: mount without it"};
+    }
+  }
+  return Status::Ok();
+}
+
+std::string FindSuperOptions(const std::string& mountinfo, dev_t device) {
+  // "36 35 98:0 /root /mountpoint opts shared:1 - type source superopts"
+  std::istringstream lines(mountinfo);
+  const std::string wanted = std::to_string(major(device)) + ":" + std::to_string(minor(device));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string id, parent, dev;
+    words >> id >> parent >> dev;
+    const size_t separator = line.find(" - ");
+    if (dev != wanted || separator == std::string::npos) continue;
+    std::istringstream tail(line.substr(separator + 3));
+    std::string type, origin, options;
+    tail >> type >> origin >> options;
+    return options;
+  }
+  return {};
+}
+
+}  // namespace ocfsgw::ocfs2

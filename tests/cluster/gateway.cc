@@ -1,0 +1,81 @@
+#include "tests/cluster/gateway.h"
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <thread>
+
+namespace ocfsgw::cluster {
+namespace {
+
+constexpr std::chrono::seconds kLeasedWithin{60};  // covers the hold-off after a recall
+constexpr const char* kCacheDir = "/var/cache/ocfsgw-lab/gw";
+
+}  // namespace
+
+Outcome In(const View& view, const std::string& name, const std::string& command,
+           std::chrono::seconds patience) {
+  return Lab().On(view.node, "d=" + view.mount + "/" + name + "\n" + command, patience);
+}
+
+Outcome ServeLooks(int node) {
+  return Lab().On(node, "pgrep -x fsop >/dev/null || { fsop serve / 9000 >/dev/null 2>&1 & }");
+}
+
+Outcome Gateway::Mount(bool fresh) const {
+  const std::string gw = kGateway, cache = kCacheDir;
+  return Lab().On(node_, "mountpoint -q " + gw + " && exit 0\n" + (fresh ? "rm -rf " + cache + "\n" : "") +
+                             "mkdir -p " + gw + " " + cache + " && mount -t fuse.ocfsgw " + kShared + " " +
+                             gw + " -o cache_dir=" + cache +
+                             ",cache_size=64M,lease=o2dlm,dlmfs=/dlm && mountpoint -q " + gw);
+}
+
+Outcome Gateway::Unmount() const {
+  const std::string gw = kGateway;
+  return Lab().On(node_, "mountpoint -q " + gw + " || exit 0\n" + "umount " + gw +
+                             " && while pgrep -x ocfsgw >/dev/null; do sleep 0.05; done");
+}
+
+Outcome Gateway::Kill() const {
+  return Lab().On(node_, std::string("pkill -KILL -x ocfsgw; umount -l ") + kGateway);
+}
+
+std::string Gateway::Status() const {
+  // Standard error would not be JSON.
+  const Outcome status =
+      Lab().On(node_, std::string("ocfsgwctl --mount ") + kGateway + " status --json 2>/dev/null");
+  if (!status.ok()) {
+    throw std::runtime_error("ocfsgwctl status in node " + std::to_string(node_) + ": exit status " +
+                             std::to_string(status.status) + ": " + status.output);
+  }
+  return status.output;
+}
+
+uint64_t Gateway::Metric(const std::string& name) const {
+  return nlohmann::json::parse(Status()).at("metrics").at(name).get<uint64_t>();
+}
+
+std::string Gateway::LeaseProvider() const {
+  return nlohmann::json::parse(Status()).at("lease_provider").get<std::string>();
+}
+
+Outcome Gateway::LookUntilLeased(const std::string& name, const std::string& look, uint64_t held_before,
+                                 uint64_t leases) const {
+  const auto deadline = std::chrono::steady_clock::now() + kLeasedWithin;
+  uint64_t held = 0, reads = 0;
+  do {
+    const uint64_t reads_before = Metric(kBackendReads);
+    Outcome outcome = In(view(), name, look);
+    const auto metrics = nlohmann::json::parse(Status()).at("metrics");
+    held = metrics.at(kLeasesHeld).get<uint64_t>();
+    reads = metrics.at(kBackendReads).get<uint64_t>() - reads_before;
+    if (!outcome.ok() || (reads == 0 && held >= held_before + leases)) {
+      return outcome;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  } while (std::chrono::steady_clock::now() < deadline);
+  return {4, "not served under leases: " + std::to_string(held) + " leases held, wanted " +
+                 std::to_string(leases) + " more than " + std::to_string(held_before) +
+                 "; the last look read " + std::to_string(reads) + " blocks from the shared file system"};
+}
+
+}  // namespace ocfsgw::cluster

@@ -1,0 +1,71 @@
+// Reading again through a descriptor that was opened, and through a mapping that was made, before the change.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <sstream>
+#include <string>
+
+#include "tests/cluster/gateway.h"
+
+namespace ocfsgw::cluster {
+namespace {
+
+struct Change {
+  const char* name;
+  const char* change;  ///< Of the file $d/f, 100000 bytes long.
+};
+
+void PrintTo(const Change& change, std::ostream* out) { *out << change.name; }
+
+class OpenFile : public testing::TestWithParam<Change> {
+ protected:
+  void SetUp() override {
+    const Outcome mounted = gateway_.Mount();
+    ASSERT_TRUE(mounted.ok()) << mounted.output;
+  }
+  const Gateway gateway_{2};
+};
+
+// One job in node 2 holds the file; each look is one line into its FIFO.
+constexpr const char* kHold =
+    "rm -f /tmp/h /tmp/h.out; mkfifo /tmp/h /tmp/h.out; { fsop hold $d/f /tmp/h >/tmp/hold.log 2>&1 & }; cat "
+    "/tmp/h.out";
+constexpr const char* kLookAgain = "echo look >/tmp/h; cat /tmp/h.out";
+constexpr const char* kEnd = "echo end >/tmp/h; cat /tmp/hold.log";
+
+TEST_P(OpenFile, DescriptorAndMappingShowTheChange) {
+  const std::string name = std::string("open-") + GetParam().name + "-" +
+                           std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
+  const View truth{1, kShared};
+  ASSERT_TRUE(In(truth, name, "mkdir $d && fsop create $d/f 100000 1").ok());
+  const uint64_t held = gateway_.Metric(kLeasesHeld);
+  const Outcome cached = gateway_.LookUntilLeased(name, "fsop read $d/f", held, 2);
+  ASSERT_TRUE(cached.ok()) << cached.output;
+  const std::string before = cached.output.substr(0, cached.output.size() - 1);
+  const Outcome first = In(gateway_.view(), name, kHold);
+  EXPECT_EQ(first.output, before + " " + before + "\n");
+
+  const Outcome changed = In(truth, name, GetParam().change);
+  ASSERT_TRUE(changed.ok()) << changed.output;
+  const Outcome again = In(gateway_.view(), name, kLookAgain);
+  const Outcome real = In(truth, name, "fsop read $d/f");
+  ASSERT_NE(real.output, cached.output) << "the writer changed nothing";
+  std::string size, hash, mapped_size, mapped_hash;
+  std::istringstream(again.output) >> size >> hash >> mapped_size >> mapped_hash;
+  EXPECT_EQ(size + " " + hash + "\n", real.output) << "through the open descriptor";
+  const Outcome mapped = In(truth, name, "head -c 100000 $d/f >/tmp/head && fsop read /tmp/head");
+  EXPECT_EQ(mapped_size + " " + mapped_hash + "\n", mapped.output) << "through the mapping";
+  EXPECT_EQ(In(gateway_.view(), name, kEnd).output, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Changes, OpenFile,
+                         testing::Values(Change{"overwrite", "fsop overwrite $d/f 50001 700 7"},
+                                         Change{"append", "fsop append $d/f 5000 7"},
+                                         Change{"direct_overwrite", "fsop direct_overwrite $d/f 8192 4096 7"},
+                                         Change{"mmap_store", "fsop mmap_store $d/f 70000 10 7"},
+                                         Change{"truncate", "fsop truncate $d/f 12345"},
+                                         Change{"punch", "fsop punch $d/f 20000 30000"}),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+}  // namespace
+}  // namespace ocfsgw::cluster

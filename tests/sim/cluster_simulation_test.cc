@@ -1,0 +1,172 @@
+// Whole nodes - coherence, memory store, simulated kernel - on one simulated volume, many threads, every read
+// checked: a read that starts after a write has been announced sees that write or a later one.
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "tests/sim/sim_machine.h"
+#include "tests/sim/sim_volume.h"
+
+namespace ocfsgw::sim {
+namespace {
+
+using coherence::CoherentFs;
+
+constexpr int kFiles = 3;
+constexpr size_t kContentBytes = 64;
+
+std::string FileName(int file) { return "file" + std::to_string(file); }
+
+std::string Content(uint64_t version) {
+  std::string text = std::to_string(version) + ";";
+  text.resize(kContentBytes, '.');
+  return text;
+}
+
+uint64_t Seed() {
+  if (const char* seed = std::getenv("OCFSGW_TEST_SEED")) return std::strtoull(seed, nullptr, 10);
+  return std::random_device{}();
+}
+
+struct Load {
+  explicit Load(SimMachineOptions options) : options(options) {}
+
+  SimMachineOptions options;
+  uint64_t seed = Seed();
+  int looks_per_reader = 3'000;
+  uint64_t writes_min = 1'000;  ///< Readers go on until there were so many.
+  SimVolume volume{seed};
+  std::atomic<uint64_t> announced[kFiles] = {};
+  std::mutex writing[kFiles];
+  std::atomic<uint64_t> writes{0};
+  std::atomic<uint64_t> stale{0};
+  std::atomic<uint64_t> errors{0};
+  std::atomic<bool> stop{false};
+
+  void Look(SimMachine& machine, const coherence::InodePtr& root, int file) {
+    const uint64_t before = announced[file].load();
+    const auto entry = machine.fs.Lookup(root, FileName(file));
+    if (!entry.ok()) {
+      ++errors;
+      return;
+    }
+    const auto open = machine.fs.Open(entry->inode, O_RDWR);
+    const auto text = machine.kernel.Read(machine.fs, **open);
+    if (!text.ok() || text->size() != kContentBytes) {
+      ++errors;
+    } else if (std::strtoull(text->c_str(), nullptr, 10) < before) {
+      ++stale;
+    }
+  }
+
+  template <typename Put>
+  void WriteSome(std::mt19937_64& random, const Put& put) {
+    const int file = static_cast<int>(random() % kFiles);
+    const std::lock_guard one_writer(writing[file]);
+    const uint64_t version = announced[file].load() + 1;
+    put(file, Content(version));
+    announced[file].store(version);
+    ++writes;
+  }
+
+  void Execute() {
+    SCOPED_TRACE("seed " + std::to_string(seed) + "; replay: OCFSGW_TEST_SEED=" + std::to_string(seed) +
+                 " cluster_simulation_test");
+    for (int file = 0; file < kFiles; ++file) volume.WriteFile(FileName(file), Content(0));
+    cache::MemoryPageStore store_one(1 << 20);
+    cache::MemoryPageStore store_two(1 << 20);
+    SimMachine one(volume, store_one, options);
+    SimMachine two(volume, store_two, options);
+    std::vector<std::thread> readers;
+    std::vector<std::thread> writers;
+    for (SimMachine* machine : {&one, &two}) {
+      const auto root = machine->fs.Root();
+      ASSERT_TRUE(root.ok());
+      for (uint64_t reader = 0; reader < 2; ++reader) {
+        readers.emplace_back([this, machine, root = root->inode, reader] {
+          std::mt19937_64 random(seed * 31 + reader);
+          for (int i = 0; i < looks_per_reader || writes < writes_min; ++i) {
+            Look(*machine, root, static_cast<int>(random() % kFiles));
+          }
+        });
+      }
+      writers.emplace_back([this, machine, root = root->inode] {  // through the gateway
+        for (std::mt19937_64 random(seed * 37); !stop;) {
+          WriteSome(random, [&](int file, const std::string& content) {
+            const auto entry = machine->fs.Lookup(root, FileName(file));
+            const auto open = machine->fs.Open(entry->inode, O_RDWR);
+            if (!machine->kernel.Write(machine->fs, **open, content).ok()) ++errors;
+          });
+          std::this_thread::yield();
+        }
+      });
+    }
+    writers.emplace_back([this] {  // straight on the volume, and names that come and go
+      for (std::mt19937_64 random(seed * 41); !stop;) {
+        WriteSome(random,
+                  [&](int file, const std::string& content) { volume.WriteFile(FileName(file), content); });
+        volume.WriteFile("other", "x");
+        volume.Remove("other");
+      }
+    });
+    for (auto& reader : readers) reader.join();
+    stop = true;
+    for (auto& writer : writers) writer.join();
+    EXPECT_EQ(stale, 0u);
+    EXPECT_EQ(errors, 0u);
+    const coherence::CoherenceMetrics& m = one.metrics;
+    std::printf(
+        "seed %lu: %lu writes; node 1: %lu recalls, %lu forced, %lu timer, %lu blocks from store, %lu from "
+        "backend, "
+        "%lu retries, %lu uncovered\n",
+        seed, writes.load(), m.recalls.value(), m.forced_releases.value(), m.timer_releases.value(),
+        m.blocks_from_store.value(), m.blocks_from_backend.value(), m.read_retries.value(),
+        m.unleased_reads.value());
+    EXPECT_GT(m.recalls.value(), 100u) << "the load did not test anything";
+    EXPECT_EQ(m.timer_releases.value() + two.metrics.timer_releases.value(), 0u)
+        << "a deadlock that only the timer cut";
+  }
+};
+
+TEST(ClusterSimulation, EveryLookAfterAnAnnouncedWriteSeesIt) { Load({}).Execute(); }
+
+TEST(ClusterSimulation, WithAHoldOffMetadataComesFromTheBackendMeanwhile) {
+  Load({.hold_off = std::chrono::milliseconds(1)}).Execute();
+}
+
+TEST(ClusterSimulation, WithoutValueBlocksAttributesComeFromTheBackendUnderTheLease) {
+  Load({.value_block = false}).Execute();
+}
+
+TEST(ClusterSimulation, WhereLeasesAreOftenRefusedReadsAreUncoveredAndStillRight) {
+  Load({.refuse_every = 3}).Execute();
+}
+
+TEST(ClusterSimulation, WithTwoLeasesForFourInodesTheBudgetRecallsAllTheTime) {
+  Load({.max_leases = 2}).Execute();
+}
+
+TEST(ClusterSimulation, ANameThatAppearsIsSeenByTheFirstLookAfterwards) {
+  SimVolume volume;
+  cache::MemoryPageStore store(1 << 20);
+  SimMachine machine(volume, store);
+  const auto root = machine.fs.Root();
+  ASSERT_TRUE(root.ok());
+  for (int i = 0; i < 50; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    EXPECT_TRUE(machine.fs.Lookup(root->inode, name).status().IsErrno(ENOENT));
+    volume.WriteFile(name, "x");
+    EXPECT_TRUE(machine.fs.Lookup(root->inode, name).ok()) << name;
+    volume.Remove(name);
+    EXPECT_TRUE(machine.fs.Lookup(root->inode, name).status().IsErrno(ENOENT)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace ocfsgw::sim
