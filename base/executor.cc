@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cassert>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -15,12 +16,12 @@ namespace ocfsgw {
 
 struct AsioExecutor::Impl {
   explicit Impl(const ExecutorOptions& options)
-      : queue_max(options.queue_max), work(boost::asio::make_work_guard(context)) {
+      : queue_max(options.queue_max), context(std::in_place), work(boost::asio::make_work_guard(*context)) {
     assert(options.threads >= 1);
     for (size_t i = 0; i < options.threads; ++i) {
       threads.emplace_back([this, name = options.name.substr(0, 15)] {
         pthread_setname_np(pthread_self(), name.c_str());
-        context.run();
+        context->run();
       });
     }
   }
@@ -31,7 +32,7 @@ struct AsioExecutor::Impl {
   }
 
   const size_t queue_max;
-  boost::asio::io_context context;
+  std::optional<boost::asio::io_context> context;  // none after Stop
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work;
   std::atomic<size_t> queued{0};
   std::atomic<bool> stopping{false};
@@ -49,7 +50,7 @@ bool AsioExecutor::Post(Task task) {
     impl.TaskDone();
     return false;
   }
-  boost::asio::post(impl.context, [&impl, task = std::move(task)] {
+  boost::asio::post(*impl.context, [&impl, task = std::move(task)] {
     task();
     impl.TaskDone();
   });
@@ -58,12 +59,18 @@ bool AsioExecutor::Post(Task task) {
 
 void AsioExecutor::PostAfter(Duration delay, Task task) {
   Impl& impl = *impl_;
-  auto timer = std::make_shared<boost::asio::steady_timer>(impl.context, delay);
+  impl.queued.fetch_add(1);  // while the timer is being made, so that Stop() waits
+  if (impl.stopping.load()) {
+    impl.TaskDone();
+    return;
+  }
+  auto timer = std::make_shared<boost::asio::steady_timer>(*impl.context, delay);
   timer->async_wait([&impl, timer, task = std::move(task)](const boost::system::error_code& error) {
     if (!error && !impl.stopping.load()) {
       task();
     }
   });
+  impl.TaskDone();
 }
 
 void AsioExecutor::Stop() {
@@ -74,10 +81,12 @@ void AsioExecutor::Stop() {
   for (size_t n = impl.queued.load(); n != 0; n = impl.queued.load()) {
     impl.queued.wait(n);
   }
-  impl.context.stop();  // pending timers are dropped
+  impl.context->stop();
   for (auto& thread : impl.threads) {
     thread.join();
   }
+  impl.work.reset();
+  impl.context.reset();  // pending timers are dropped, with what their tasks hold
 }
 
 size_t AsioExecutor::queued() const { return impl_->queued.load(); }

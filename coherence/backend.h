@@ -54,9 +54,10 @@ class BackendFile {
   virtual ~BackendFile() = default;
   /// Fewer bytes than asked for only at the end of the file.
   virtual Result<size_t> Read(uint64_t offset, std::span<std::byte> into) = 0;
-  /// Writes all of it or fails; with O_APPEND at the end of the file, wherever that is, in one atomic step.
-  /// A short write (full disk) is returned as the number of bytes written, if it is not 0.
-  virtual Result<size_t> Write(uint64_t offset, std::span<const std::byte> from) = 0;
+  /// Writes all of it or fails. A short write (full disk) is returned as the number of bytes written, if it
+  /// is not 0. `append`: at the end of the file, wherever that is, in one atomic step; `offset` does not
+  /// count then.
+  virtual Result<size_t> Write(uint64_t offset, std::span<const std::byte> from, bool append) = 0;
   virtual Status Sync(bool data_only) = 0;
   /// What close(2) of one of several descriptors would report.
   virtual Status Flush() = 0;
@@ -93,9 +94,11 @@ class Backend {
   /// All entries of a directory, `.` and `..` left out.
   virtual Result<std::vector<DirectoryEntry>> List(const NodeRef& directory) = 0;
 
-  /// `flags` of open(2): access mode, O_APPEND, O_TRUNC, O_SYNC and O_DSYNC count, others are ignored.
+  /// `flags` of open(2): access mode, O_TRUNC, O_SYNC and O_DSYNC count, others are ignored.
+  /// REQUIRES: a regular file (a FIFO would block).
   virtual Result<std::unique_ptr<BackendFile>> Open(const NodeRef& node, int flags) = 0;
-  /// Creates a regular file and opens it; fails with EEXIST only if `flags` has O_EXCL.
+  /// Creates a regular file and opens it. A name that exists is not opened, since nobody has checked whether
+  /// the caller may: EEXIST if `flags` has O_EXCL, else ESTALE, on which the kernel looks the name up again.
   virtual Result<Created> Create(const NodeRef& parent, const std::string& name, uint32_t mode, int flags,
                                  const Caller& caller) = 0;
   virtual Result<Found> MakeNode(const NodeRef& parent, const std::string& name, uint32_t mode, uint64_t rdev,

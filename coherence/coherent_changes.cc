@@ -2,7 +2,6 @@
 #include <sys/stat.h>
 
 #include "coherence/coherent_fs.h"
-#include "coherence/page_request.h"
 
 namespace ocfsgw::coherence {
 
@@ -12,23 +11,14 @@ Result<Entry> CoherentFs::NewEntry(const Result<Found>& found) {
 }
 
 Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offset,
-                                 std::span<const std::byte> from, bool cached) {
+                                 std::span<const std::byte> from, WriteMode mode) {
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
-  if (cached) {
-    // The kernel holds these pages locked: invalidations that run before the answer leave them out, the one
-    // after the answer takes them.
-    PageRequest request(leases_, file.inode(), {offset, offset + from.size()});
-    change.WrotePages();
+  if (mode.cached) {
+    change.AddPages(file.inode(), {offset, offset + from.size()});
+  } else {
     change.Add(file.inode());
-    return WriteThrough(*backing, offset, from);
   }
-  change.Add(file.inode());
-  return WriteThrough(*backing, offset, from);
-}
-
-Result<size_t> CoherentFs::WriteThrough(BackendFile& backing, uint64_t offset,
-                                        std::span<const std::byte> from) {
-  OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing.Write(offset, from));
+  OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));
   metrics_.bytes_written.Add(n);
   return n;
 }
@@ -68,7 +58,7 @@ Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation&
                                                                        int flags, const Caller& caller) {
   change.Add(parent);
   OCFSGW_ASSIGN_OR_RETURN(Created created,
-                          backend_.Create(parent->node, name, mode, flags & ~O_DIRECT, caller));
+                          backend_.Create(parent->node, name, mode, flags & ~(O_APPEND | O_DIRECT), caller));
   const InodePtr inode = leases_.Get(created.found.node);
   change.Add(inode);
   return std::make_pair(Entry{inode, created.found.attr},

@@ -15,6 +15,10 @@ using cache::kBlockBytes;
 /// A read whose lease goes away under it is done again so often before it is answered without one.
 constexpr int kReadAttempts = 8;
 
+/// O_TRUNC comes as a change of its own, O_APPEND with every write: a descriptor with O_APPEND would append
+/// what the kernel writes back from a mapping, too. O_DIRECT is between application and kernel.
+int BackendFlags(int flags) { return flags & ~(O_TRUNC | O_APPEND | O_DIRECT); }
+
 }  // namespace
 
 bool OpenFile::direct() const { return (flags_ & O_DIRECT) != 0 || (flags_ & O_ACCMODE) == O_WRONLY; }
@@ -24,20 +28,26 @@ Result<BackendFile*> OpenFile::Backing(Backend& backend) {
     MutexLock lock(mutex_);
     if (file_) return file_.get();
   }
-  OCFSGW_ASSIGN_OR_RETURN(auto opened, backend.Open(inode_->node, flags_ & ~(O_TRUNC | O_DIRECT)));
+  OCFSGW_ASSIGN_OR_RETURN(auto opened, backend.Open(inode_->node, BackendFlags(flags_)));
   MutexLock lock(mutex_);
   if (!file_) file_ = std::move(opened);
   return file_.get();
 }
 
+std::unique_ptr<OpenFile> CoherentFs::OpenPinned(const InodePtr& inode, int flags) {
+  if ((flags & O_ACCMODE) != O_RDONLY || leases_.provider() == nullptr) return nullptr;
+  const auto view = leases_.Want(inode, Urgency::kMetadata);
+  if (!view || view->attr.nlink == 0) return nullptr;
+  auto pin = leases_.provider()->PinOpen(inode->node);
+  // The pin's name has no generation: only a lease held throughout says that it was still this inode's.
+  if (!pin.ok() || !leases_.StillHeld(*inode, view->epoch)) return nullptr;
+  return std::make_unique<OpenFile>(inode, flags, nullptr, std::move(*pin));
+}
+
 Result<std::unique_ptr<OpenFile>> CoherentFs::Open(const InodePtr& inode, int flags) {
-  if ((flags & O_ACCMODE) == O_RDONLY && leases_.provider() != nullptr &&
-      leases_.Want(inode, Urgency::kMetadata).has_value()) {
-    // The pin keeps the inode alive, so the backend need not be touched before a block is missing.
-    auto pin = leases_.provider()->PinOpen(inode->node);
-    if (pin.ok()) return std::make_unique<OpenFile>(inode, flags, nullptr, std::move(*pin));
-  }
-  OCFSGW_ASSIGN_OR_RETURN(auto file, backend_.Open(inode->node, flags & ~(O_TRUNC | O_DIRECT)));
+  // A pin keeps the inode alive, so the backend need not be touched before a block is missing.
+  if (auto pinned = OpenPinned(inode, flags)) return pinned;
+  OCFSGW_ASSIGN_OR_RETURN(auto file, backend_.Open(inode->node, BackendFlags(flags)));
   return std::make_unique<OpenFile>(inode, flags, std::move(file), nullptr);
 }
 
@@ -71,10 +81,11 @@ Status CoherentFs::Read(OpenFile& file, uint64_t offset, size_t size, const Send
     metrics_.read_retries.Add();
   }
   metrics_.unleased_reads.Add();
+  request.BeginUncovered();
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
   OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(offset, bytes));
   metrics_.bytes_from_backend.Add(n);
-  request.AnswerUncovered([&] { send(bytes.first(n)); });
+  send(bytes.first(n));
   return Status::Ok();
 }
 

@@ -21,6 +21,11 @@ struct Entry {
   FileAttr attr;
 };
 
+struct WriteMode {
+  bool cached = false;  ///< The kernel has the bytes in its page cache, too.
+  bool append = false;  ///< At the end of the file, wherever that is by now.
+};
+
 /// A file opened through this gateway. Thread-safe.
 class OpenFile {
  public:
@@ -77,9 +82,8 @@ class CoherentFs {
   Result<uint64_t> Seek(OpenFile& file, uint64_t offset, int whence);
 
   // Changes (coherent_changes.cc): `change` collects the inodes; destroy it after the answer.
-  /// `cached`: the kernel has the bytes in its page cache too.
   Result<size_t> Write(Mutation& change, OpenFile& file, uint64_t offset, std::span<const std::byte> from,
-                       bool cached);
+                       WriteMode mode);
   /// What a user's write does to set-user-ID and set-group-ID bits: the kernel leaves it to us for direct
   /// writes, and the backend does it for nobody who is privileged, as this process is. Call before Write.
   Status DropSetIds(Mutation& change, OpenFile& file);
@@ -119,12 +123,12 @@ class CoherentFs {
   Result<FileAttr> LeasedOrBackendAttr(const InodePtr& inode);
   InodePtr ExistingChild(const InodePtr& parent, const std::string& name);
   // Data.
+  std::unique_ptr<OpenFile> OpenPinned(const InodePtr& inode, int flags);
   Result<size_t> Fill(OpenFile& file, const LeaseView& view, uint64_t offset, std::span<std::byte> into);
   Result<size_t> FillFromBlock(OpenFile& file, const LeaseView& view, uint64_t index, size_t from,
                                std::span<std::byte> into);
   // Changes.
   Result<Entry> NewEntry(const Result<Found>& found);
-  Result<size_t> WriteThrough(BackendFile& backing, uint64_t offset, std::span<const std::byte> from);
 
   Backend& backend_;
   LeaseTable& leases_;

@@ -37,8 +37,14 @@ struct Inode {
   LeaseKey key GUARDED_BY(mutex);
   FileAttr attr GUARDED_BY(mutex);
   Stamp stamp GUARDED_BY(mutex);
-  uint64_t salt GUARDED_BY(mutex) = 0;      ///< For records under a racy stamp; new with every lease.
-  bool was_racy GUARDED_BY(mutex) = false;  ///< The stamp was racy when this lease was granted.
+  uint64_t salt GUARDED_BY(mutex) = 0;  ///< For records under a racy stamp; new with every lease.
+  /// The stamp could not be trusted to differ from an earlier version's when this lease was granted: it was
+  /// racy, or
+  bool was_racy GUARDED_BY(mutex) = false;
+  /// a writer had recalled the lease before and the stamp is still the same (O_DIRECT leaves the times to
+  /// chance).
+  bool distrusted GUARDED_BY(mutex) = false;
+  bool recalled GUARDED_BY(mutex) = false;  ///< A writer recalled the lease since `stamp` was read.
   std::shared_ptr<Directory> names GUARDED_BY(mutex);
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
 

@@ -76,23 +76,23 @@ LeaseActions LeaseState::OnTimer(uint32_t epoch) {
   return actions;
 }
 
-LeaseActions LeaseState::OnInvalidated(uint64_t upto) {
+LeaseActions LeaseState::OnInvalidated(const PageMarks& marks) {
   assert(invalidations_ > 0);
   LeaseActions actions;
   --invalidations_;
-  clean_ = std::max(clean_, upto);
+  gone_.covered = std::max(gone_.covered, marks.covered);
+  gone_.suspect = std::max(gone_.suspect, marks.suspect);
   if (phase_ == LeasePhase::kRecalled) {
-    if (!kernel_pages() || invalidations_ == 0) Advance(actions);
-  } else if (invalidations_ == 0) {
-    TakeBackSuspects(actions);
+    if (!covered() || invalidations_ == 0) Advance(actions);
   }
+  TakeBackSuspects(actions);
   return actions;
 }
 
 bool LeaseState::BeginReply(uint32_t epoch) {
   if (phase_ != LeasePhase::kHeld || epoch != epoch_) return false;
   ++replies_;
-  ++pages_;
+  ++present_.covered;
   return true;
 }
 
@@ -104,9 +104,16 @@ LeaseActions LeaseState::EndReply() {
   return actions;
 }
 
-LeaseActions LeaseState::OnUncoveredReply() {
+uint64_t LeaseState::BeginUncovered() {
+  open_.push_back(++present_.suspect);
+  return present_.suspect;
+}
+
+LeaseActions LeaseState::EndUncovered(uint64_t ticket) {
   LeaseActions actions;
-  suspect_ = ++pages_;
+  const auto it = std::find(open_.begin(), open_.end(), ticket);
+  assert(it != open_.end());
+  open_.erase(it);
   TakeBackSuspects(actions);
   return actions;
 }
@@ -123,33 +130,26 @@ LeaseActions LeaseState::OnMutationBegin() {
   return actions;
 }
 
-LeaseActions LeaseState::OnMutationEnd(bool wrote_pages, TimePoint hold_off_until) {
+LeaseActions LeaseState::OnMutationEnd(TimePoint hold_off_until) {
   assert(mutations_ > 0);
-  LeaseActions actions;
   --mutations_;
   hold_off_until_ = std::max(hold_off_until_, hold_off_until);
-  if (wrote_pages) ++pages_;
-  // A lease taken before the last mutation ended would have been dropped by it: whatever the kernel has is
-  // uncovered.
-  if (kernel_pages()) {
-    suspect_ = pages_;
-    TakeBackSuspects(actions);
-  }
-  return actions;
+  return {};
 }
 
 void LeaseState::Drop(LeaseActions& actions) {
   phase_ = LeasePhase::kNone;
   actions.release = true;
-  if (kernel_pages()) {
-    suspect_ = pages_;
+  if (covered()) {
+    gone_.covered = present_.covered;
+    ++present_.suspect;
     TakeBackSuspects(actions);
   }
 }
 
 void LeaseState::Advance(LeaseActions& actions) {
   if (phase_ != LeasePhase::kRecalled || replies_ > 0) return;
-  if (kernel_pages()) {
+  if (covered()) {
     Invalidate(actions);
   } else {
     phase_ = LeasePhase::kNone;
@@ -157,14 +157,16 @@ void LeaseState::Advance(LeaseActions& actions) {
   }
 }
 
+uint64_t LeaseState::SuspectReach() const { return open_.empty() ? present_.suspect : open_.front() - 1; }
+
 void LeaseState::TakeBackSuspects(LeaseActions& actions) {
-  if (suspect() && invalidations_ == 0) Invalidate(actions);
+  if (!actions.invalidate && invalidations_ == 0 && SuspectReach() > gone_.suspect) Invalidate(actions);
 }
 
 void LeaseState::Invalidate(LeaseActions& actions) {
   ++invalidations_;
   actions.invalidate = true;
-  actions.invalidate_upto = pages_;
+  actions.marks = {present_.covered, SuspectReach()};
 }
 
 }  // namespace ocfsgw::coherence

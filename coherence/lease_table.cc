@@ -94,10 +94,16 @@ bool LeaseTable::StillHeld(const Inode& inode, uint32_t epoch) const {
   return inode.state.held() && inode.state.epoch() == epoch;
 }
 
+bool LeaseTable::Settled(const Inode& inode) const {
+  MutexLock lock(inode.mutex);
+  return !inode.state.suspect();
+}
+
 void LeaseTable::AwaitSettled(const InodePtr& inode) {
   const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline / 2;
   MutexLock lock(inode->mutex);
-  while (inode->state.suspect()) {
+  const uint64_t mark = inode->state.suspect_mark();
+  while (!inode->state.SettledUpTo(mark)) {
     if (!inode->changed.WaitUntil(inode->mutex, deadline)) {
       metrics_.settle_timeouts.Add();
       return;
@@ -110,7 +116,7 @@ LeaseView LeaseTable::View(const Inode& inode) const {
   view.racy_stamp = view.stamp;
   if (inode.was_racy) {
     view.racy_stamp = inode.stamp.Hash(inode.salt);
-    view.settled = !inode.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());
+    view.settled = !inode.distrusted && !inode.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());
     if (!view.settled) view.stamp = view.racy_stamp;
   }
   return view;
@@ -152,10 +158,9 @@ void LeaseTable::Do(const InodePtr& inode, Todo todo) {
     if (todo.key.generation != 0) provider_->Release(todo.key);
   }
   if (todo.actions.invalidate) {
-    kernel_.InvalidatePages(
-        inode->id(), std::move(todo.ranges), [this, inode, upto = todo.actions.invalidate_upto] {
-          Step(inode, [upto](Inode& i) REQUIRES(i.mutex) { return i.state.OnInvalidated(upto); });
-        });
+    kernel_.InvalidatePages(inode->id(), std::move(todo.ranges), [this, inode, marks = todo.actions.marks] {
+      Step(inode, [&marks](Inode& i) REQUIRES(i.mutex) { return i.state.OnInvalidated(marks); });
+    });
   }
   if (todo.actions.start_timer) {
     timers_.PostAfter(config_.recall_deadline / 2, [this, inode, epoch = todo.epoch] {
@@ -190,6 +195,7 @@ Result<LeaseGrant> LeaseTable::AskProvider(const InodePtr& inode) {
 }
 
 void LeaseTable::Acquire(const InodePtr& inode) {
+  const uint64_t losses = losses_.load();
   const auto grant = AskProvider(inode);
   if (!grant.ok()) {
     metrics_.refusals.Add();
@@ -202,13 +208,20 @@ void LeaseTable::Acquire(const InodePtr& inode) {
     const LeaseActions actions = i.state.OnGranted();
     if (!actions.release) {
       i.attr = *grant->attr;
-      i.stamp = Stamp::Of(i.attr);
+      const Stamp stamp = Stamp::Of(i.attr);
+      i.distrusted = i.recalled && stamp == i.stamp;
+      i.stamp = stamp;
+      i.recalled = false;
       i.salt = HashMix(session_, next_salt_.fetch_add(1, std::memory_order_relaxed)) | 1;
-      i.was_racy = i.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());
+      i.was_racy = i.distrusted || i.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());
       i.names = std::make_shared<Directory>();
     }
     return actions;
   });
+  // OnLeasesLost may have looked at the list of held leases before this one was in it.
+  if (losses_.load() != losses) {
+    Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnLost(); });
+  }
 }
 
 void LeaseTable::MakeRoom() {
@@ -246,12 +259,14 @@ void LeaseTable::OnRecall(InodeId id, LeaseKey key) {
   Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
     const bool acquiring = i.state.phase() == LeasePhase::kAcquiring;
     if (!acquiring && i.key != key) return LeaseActions{};
+    i.recalled = !acquiring;
     if (acquiring) i.key = key;  // the grant is on its way here; its lease is closed by the recall's key
     return i.state.OnRecall(HoldOffEnd());
   });
 }
 
 void LeaseTable::OnLeasesLost(const std::string& why) {
+  losses_.fetch_add(1);
   log::Warning("all leases are lost: {}; reads go to the shared file system", why);
   for (const InodePtr& inode : HeldInodes()) {
     Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnLost(); });

@@ -61,8 +61,10 @@ class LeaseTable final : public LeaseListener {
   std::optional<LeaseView> Held(const Inode& inode) const;
   bool StillHeld(const Inode& inode, uint32_t epoch) const;
 
-  /// Waits until the kernel has no pages of this inode that no lease covers; gives up after half the recall
-  /// deadline. REQUIRES: not called by anything that answers a READ or WRITE.
+  /// Whether the kernel has no pages of this inode that no lease covers.
+  bool Settled(const Inode& inode) const;
+  /// Waits until those that there may be now have been taken back; gives up after half the recall deadline.
+  /// REQUIRES: not called by anything that answers a READ or WRITE, nor on a thread that one may need.
   void AwaitSettled(const InodePtr& inode);
 
   /// Runs one event of the state machine and does what it asks for. `event` runs under the inode's mutex.
@@ -114,6 +116,7 @@ class LeaseTable final : public LeaseListener {
   CoherenceMetrics& metrics_;
   const uint64_t session_;  ///< Random; no two runs salt racy stamps alike.
   std::atomic<uint64_t> next_salt_{1};
+  std::atomic<uint64_t> losses_{0};  ///< How often the provider lost all leases.
   std::array<Shard, kShards> shards_;
 
   mutable Mutex lru_mutex_;

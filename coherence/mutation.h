@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "coherence/lease_table.h"
@@ -14,29 +16,45 @@ class Mutation {
  public:
   explicit Mutation(LeaseTable& leases) : leases_(leases) {}
   ~Mutation() {
-    for (const InodePtr& inode : inodes_) {
-      leases_.Step(inode, [this](Inode& i) REQUIRES(i.mutex) {
-        return i.state.OnMutationEnd(wrote_pages_, leases_.HoldOffEnd());
+    for (const Part& part : parts_) {
+      leases_.Step(part.inode, [&](Inode& i) REQUIRES(i.mutex) {
+        if (part.pages) i.in_flight.erase(std::find(i.in_flight.begin(), i.in_flight.end(), *part.pages));
+        i.state.OnMutationEnd(leases_.HoldOffEnd());
+        return part.pages ? i.state.EndUncovered(part.ticket) : LeaseActions{};
       });
     }
   }
   Mutation(const Mutation&) = delete;
   Mutation& operator=(const Mutation&) = delete;
 
-  void Add(const InodePtr& inode) {
-    for (const InodePtr& known : inodes_) {
-      if (known == inode) return;
-    }
-    inodes_.push_back(inode);
-    leases_.Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnMutationBegin(); });
-  }
-  /// The kernel keeps what is being written in its pages (a WRITE that was not direct).
-  void WrotePages() { wrote_pages_ = true; }
+  void Add(const InodePtr& inode) { AddPart({inode, std::nullopt, 0}); }
+  /// A WRITE through the page cache: the kernel holds the pages of `range`, and keeps what is written in
+  /// them. They are suspect from now on; invalidations leave them out until the request is answered.
+  void AddPages(const InodePtr& inode, ByteRange range) { AddPart({inode, range, 0}); }
 
  private:
+  struct Part {
+    InodePtr inode;
+    std::optional<ByteRange> pages;
+    uint64_t ticket;
+  };
+
+  void AddPart(Part part) {
+    for (const Part& known : parts_) {
+      if (known.inode == part.inode) return;
+    }
+    leases_.Step(part.inode, [&](Inode& i) REQUIRES(i.mutex) {
+      if (part.pages) {
+        i.in_flight.push_back(*part.pages);
+        part.ticket = i.state.BeginUncovered();  // before the lease goes, whose pages are then taken back
+      }
+      return i.state.OnMutationBegin();
+    });
+    parts_.push_back(std::move(part));
+  }
+
   LeaseTable& leases_;
-  std::vector<InodePtr> inodes_;
-  bool wrote_pages_ = false;
+  std::vector<Part> parts_;
 };
 
 }  // namespace ocfsgw::coherence

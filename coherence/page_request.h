@@ -6,9 +6,8 @@
 
 namespace ocfsgw::coherence {
 
-/// A READ or WRITE of the kernel's that has pages of `range` locked until it is answered. While it lives and
-/// no answer is being sent, invalidations leave the range out, so that none waits for this request. Not
-/// thread-safe.
+/// A READ of the kernel's that has pages of `range` locked until it is answered. While it lives and no answer
+/// is being sent, invalidations leave the range out, so that none waits for this request. Not thread-safe.
 class PageRequest {
  public:
   PageRequest(LeaseTable& leases, InodePtr inode, ByteRange range)
@@ -16,9 +15,12 @@ class PageRequest {
     MutexLock lock(inode_->mutex);
     inode_->in_flight.push_back(range_);
   }
+  /// Without an answer sent by this class: the caller answers with an error.
   ~PageRequest() {
-    MutexLock lock(inode_->mutex);
-    Forget(*inode_);
+    leases_.Step(inode_, [this](Inode& i) REQUIRES(i.mutex) {
+      Forget(i);
+      return ticket_ != 0 ? i.state.EndUncovered(ticket_) : LeaseActions{};
+    });
   }
   PageRequest(const PageRequest&) = delete;
   PageRequest& operator=(const PageRequest&) = delete;
@@ -35,14 +37,12 @@ class PageRequest {
     leases_.Step(inode_, [](Inode& i) REQUIRES(i.mutex) { return i.state.EndReply(); });
     return true;
   }
-  /// Sends the answer although no lease covers it; the pages are taken back at once.
-  template <typename Send>
-  void AnswerUncovered(const Send& send) {
-    send();
-    leases_.Step(inode_, [this](Inode& i) REQUIRES(i.mutex) {
-      Forget(i);
-      return i.state.OnUncoveredReply();
-    });
+  /// The answer will come from the backend without a lease: its pages are suspect from now until they have
+  /// been taken back, which begins when this object is destroyed. Call before the backend is read, destroy
+  /// after the answer.
+  void BeginUncovered() {
+    MutexLock lock(inode_->mutex);
+    ticket_ = inode_->state.BeginUncovered();
   }
 
  private:
@@ -57,6 +57,7 @@ class PageRequest {
   const InodePtr inode_;
   const ByteRange range_;
   bool registered_ = true;
+  uint64_t ticket_ = 0;
 };
 
 }  // namespace ocfsgw::coherence

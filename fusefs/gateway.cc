@@ -19,6 +19,9 @@ namespace {
 /// gaining.
 constexpr size_t kAcquireThreads = 32;
 constexpr size_t kAcquireQueueMax = 65536;
+/// GETATTRs that wait for the kernel to give pages back; each waits for half the recall deadline at most.
+constexpr size_t kSettleThreads = 16;
+constexpr size_t kSettleQueueMax = 65536;
 /// Descriptors for everything but leases: open files, RocksDB, sockets, threads' clones of /dev/fuse.
 constexpr rlim_t kDescriptorReserve = 2048;
 /// Share of memory= that the page store's memory tier gets; the rest is for queues, memtables and metadata.
@@ -40,12 +43,13 @@ size_t LeasesByDescriptors() {
 Gateway::Gateway(MountOptions options)
     : options_(std::move(options)),
       acquirers_({.name = "acquire", .threads = kAcquireThreads, .queue_max = kAcquireQueueMax}),
-      timers_({.name = "timers", .threads = 1}) {}
+      timers_({.name = "timers", .threads = 1}),
+      settlers_({.name = "settle", .threads = kSettleThreads, .queue_max = kSettleQueueMax}) {}
 
 Status Gateway::OpenSource() {
   OCFSGW_ASSIGN_OR_RETURN(source_, ocfs2::SourceMount::Open(options_.source));
   OCFSGW_ASSIGN_OR_RETURN(auto posix, ocfs2::PosixBackend::Open(source_));
-  OCFSGW_ASSIGN_OR_RETURN(leases_, ChooseLeases(options_, *source_, *posix, clock_));
+  OCFSGW_ASSIGN_OR_RETURN(leases_, ChooseLeases(options_, *source_, *posix));
   backend_ = std::make_unique<ocfs2::MeteredBackend>(std::move(posix), metrics_);
   return Status::Ok();
 }
@@ -84,7 +88,7 @@ Status Gateway::Mount() {
   fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_);
   OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());
   inodes_ = std::make_unique<InodeTable>(root.inode);
-  context_.reset(new MountContext{*fs_, *inodes_});
+  context_.reset(new MountContext{*fs_, *inodes_, settlers_});
   metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
                     [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
@@ -119,7 +123,9 @@ Gateway::~Gateway() {
   if (control_) control_->Stop();
   exporter_.reset();
   metrics_.RemoveGauges(this);
-  // First the kernel, whose pages go with the mount; then the leases; then whatever still works for them.
+  // Serve has returned: the connection is dead, and the kernel's pages with it. Then the leases; then
+  // whatever still works for them.
+  settlers_.Stop();
   notifier_.Detach();
   session_.reset();
   if (leases_.provider && table_) leases_.provider->Stop();

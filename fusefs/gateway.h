@@ -64,6 +64,7 @@ class Gateway {
 
   AsioExecutor acquirers_;
   AsioExecutor timers_;
+  AsioExecutor settlers_;
   KernelNotifier notifier_;
   std::unique_ptr<coherence::LeaseTable> table_;
   std::unique_ptr<coherence::CoherentFs> fs_;

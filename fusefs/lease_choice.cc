@@ -22,13 +22,14 @@ bool IsLocalFileSystem(int root_fd) {
                                                  static_cast<uint64_t>(fs.f_type)) != std::end(kLocal);
 }
 
-Result<LeaseChoice> O2dlm(const MountOptions& options, const ocfs2::SourceMount& source, const Clock& clock) {
+Result<LeaseChoice> O2dlm(const MountOptions& options, const ocfs2::SourceMount& source) {
   OCFSGW_RETURN_IF_ERROR(source.CheckClusterLeases());
   ocfs2::O2dlmOptions o2dlm;
   o2dlm.dlmfs = options.dlmfs_dir;
   o2dlm.uuid = source.ocfs2().uuid;
   o2dlm.cluster_size = source.ocfs2().cluster_size;
-  OCFSGW_ASSIGN_OR_RETURN(auto provider, ocfs2::O2dlmLeaseProvider::Open(o2dlm, clock));
+  o2dlm.volume_root = source.ocfs2().root_ino;
+  OCFSGW_ASSIGN_OR_RETURN(auto provider, ocfs2::O2dlmLeaseProvider::Open(o2dlm));
   return LeaseChoice{std::move(provider), LeaseMode::kO2dlm};
 }
 
@@ -38,9 +39,9 @@ Result<LeaseChoice> Local(const ocfs2::PosixBackend& backend) {
 }
 
 Result<LeaseChoice> Auto(const MountOptions& options, const ocfs2::SourceMount& source,
-                         const ocfs2::PosixBackend& backend, const Clock& clock) {
+                         const ocfs2::PosixBackend& backend) {
   if (source.is_ocfs2()) {
-    auto o2dlm = O2dlm(options, source, clock);
+    auto o2dlm = O2dlm(options, source);
     if (o2dlm.ok()) return o2dlm;
     log::Warning(
         "lease=auto: no cluster leases ({}); falling back to lease=none: nothing is cached, every access "
@@ -74,12 +75,12 @@ Result<LeaseChoice> Auto(const MountOptions& options, const ocfs2::SourceMount& 
 }  // namespace
 
 Result<LeaseChoice> ChooseLeases(const MountOptions& options, const ocfs2::SourceMount& source,
-                                 const ocfs2::PosixBackend& backend, const Clock& clock) {
+                                 const ocfs2::PosixBackend& backend) {
   switch (options.lease) {
     case LeaseMode::kAuto:
-      return Auto(options, source, backend, clock);
+      return Auto(options, source, backend);
     case LeaseMode::kO2dlm:
-      return O2dlm(options, source, clock);
+      return O2dlm(options, source);
     case LeaseMode::kNone:
       return LeaseChoice{};
     case LeaseMode::kLocal:

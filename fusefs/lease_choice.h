@@ -2,7 +2,6 @@
 
 #include <memory>
 
-#include "base/clock.h"
 #include "base/status.h"
 #include "coherence/lease_provider.h"
 #include "fusefs/mount_options.h"
@@ -20,7 +19,7 @@ struct LeaseChoice {
 /// this machine, and none for everything else, and says in one warning what it fell back to and what that
 /// means. Asked for by name and not to be had: kUnavailable or kUnsupported with one line for the user.
 Result<LeaseChoice> ChooseLeases(const MountOptions& options, const ocfs2::SourceMount& source,
-                                 const ocfs2::PosixBackend& backend, const Clock& clock);
+                                 const ocfs2::PosixBackend& backend);
 
 const char* LeaseModeName(LeaseMode mode);
 /// What a mode promises, in a few words for the status.

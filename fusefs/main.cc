@@ -16,13 +16,13 @@ using ocfsgw::Status;
 using ocfsgw::StatusCode;
 namespace log = ocfsgw::log;
 
-/// Threads inherit the mask they are made under: only the main thread is to see the signals that end the
-/// program.
-void SetTerminationSignals(int how) {
+/// In all threads to come: Session::Serve waits for these signals by itself.
+void BlockTerminationSignals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGQUIT}) sigaddset(&set, number);
-  pthread_sigmask(how, &set, nullptr);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 int Run(const ocfsgw::fusefs::MountOptions& options) {
@@ -31,7 +31,7 @@ int Run(const ocfsgw::fusefs::MountOptions& options) {
       !status.ok()) {
     return startup.Fail(ocfsgw::kExitUsage, status.ToString());
   }
-  SetTerminationSignals(SIG_BLOCK);
+  BlockTerminationSignals();
   ocfsgw::fusefs::Gateway gateway(options);
   const auto code_of = [](const Status& status, ExitCode otherwise) {
     return status.Is(StatusCode::kInvalidArgument) ? ocfsgw::kExitUsage : otherwise;
@@ -55,9 +55,7 @@ int Run(const ocfsgw::fusefs::MountOptions& options) {
     if (!status.ok()) return startup.Fail(ocfsgw::kExitUsage, status.ToString());
   }
   startup.Ready();
-  SetTerminationSignals(SIG_UNBLOCK);
   const Status status = gateway.Serve();
-  SetTerminationSignals(SIG_BLOCK);
   if (!status.ok()) {
     log::Error("{}", status.ToString());
     return ocfsgw::kExitRuntime;

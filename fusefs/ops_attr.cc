@@ -15,7 +15,14 @@ using coherence::InodePtr;
 void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* /*fi*/) {
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
-  ReplyAttr(req, Context(req).fs.GetAttr(inode));
+  MountContext& context = Context(req);
+  // The answer has to wait for pages that the kernel gives back only when READs and WRITEs are answered: not
+  // here, where the last worker may be needed for them.
+  if (!context.fs.leases().Settled(*inode) &&
+      context.settlers.Post([req, inode, &context] { ReplyAttr(req, context.fs.GetAttr(inode)); })) {
+    return;
+  }
+  ReplyAttr(req, context.fs.GetAttr(inode));
 }
 
 FileTime ToFileTime(const timespec& time) { return {time.tv_sec, static_cast<uint32_t>(time.tv_nsec)}; }

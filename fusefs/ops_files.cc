@@ -82,8 +82,9 @@ void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, of
       return;
     }
   }
-  const auto written =
-      fs.Write(change, file, static_cast<uint64_t>(offset), std::as_bytes(std::span(data, size)), cached);
+  const bool append = (fi->flags & O_APPEND) != 0 && !fi->writepage;
+  const auto written = fs.Write(change, file, static_cast<uint64_t>(offset),
+                                std::as_bytes(std::span(data, size)), {.cached = cached, .append = append});
   if (written.ok()) {
     fuse_reply_write(req, *written);
   } else {

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/executor.h"
 #include "base/status.h"
 #include "coherence/coherent_fs.h"
 #include "fusefs/inode_table.h"
@@ -16,6 +17,7 @@ namespace ocfsgw::fusefs {
 struct MountContext {
   coherence::CoherentFs& fs;
   InodeTable& inodes;
+  Executor& settlers;  ///< For answers that wait for the kernel to give pages back.
 };
 
 /// The one table from Status to errno.

@@ -1,12 +1,20 @@
 #include "fusefs/session.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
-#include <cstdlib>
+#include <thread>
 
 #include "base/log.h"
 
@@ -82,7 +90,7 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
   fuse_opt_free_args(&args);
   const bool mounted = session != nullptr && fuse_session_mount(session, mountpoint.c_str()) == 0;
   mount_message = nullptr;
-  if (mounted) return std::unique_ptr<Session>(new Session(session));
+  if (mounted) return std::unique_ptr<Session>(new Session(session, mountpoint));
   if (session == nullptr)
     return Status(StatusCode::kUnavailable, "libfuse refused the mount options: " + message);
   fuse_session_destroy(session);
@@ -96,16 +104,52 @@ Session::~Session() {
   fuse_session_destroy(session_);
 }
 
+void Session::WaitForSignal(int stop_fd, pthread_t serving) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  const int signals = signalfd(-1, &set, SFD_CLOEXEC);
+  std::array<pollfd, 2> fds = {{{signals, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
+  while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
+  }
+  close(signals);
+  if (fds[1].revents != 0) return;
+  if (umount2(mountpoint_.c_str(), 0) != 0) {
+    // In use. What mappings have written is still in the kernel: have it sent while somebody answers.
+    log::Info("{} is in use; unmounting it lazily", mountpoint_);
+    const int fd = open(mountpoint_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+      syncfs(fd);
+      close(fd);
+    }
+    umount2(mountpoint_.c_str(), MNT_FORCE | MNT_DETACH);
+  }
+  // The connection lives on if the mount was propagated elsewhere. The serving thread may be about to wait:
+  // repeat.
+  fuse_session_exit(session_);
+  do {
+    pthread_kill(serving, SIGUSR1);
+  } while (poll(&fds[1], 1, 50) == 0);
+}
+
 Status Session::Serve() {
-  if (fuse_set_signal_handlers(session_) != 0)
-    return {StatusCode::kUnavailable, "cannot set signal handlers"};
+  struct sigaction wake {};
+  wake.sa_handler = [](int) {};  // interrupts a wait, no more
+  sigaction(SIGUSR1, &wake, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const int stop_fd = eventfd(0, EFD_CLOEXEC);
+  if (stop_fd < 0) return Status::LastErrno("eventfd");
+  std::thread watcher([this, stop_fd, serving = pthread_self()] { WaitForSignal(stop_fd, serving); });
   fuse_loop_config* const config = fuse_loop_cfg_create();
   fuse_loop_cfg_set_clone_fd(config, 1);
   fuse_loop_cfg_set_max_threads(config, kThreadsMax);
   fuse_loop_cfg_set_idle_threads(config, kThreadsMax);
   const int result = fuse_session_loop_mt(session_, config);
   fuse_loop_cfg_destroy(config);
-  fuse_remove_signal_handlers(session_);
+  eventfd_write(stop_fd, 1);
+  watcher.join();
+  close(stop_fd);
   if (result < 0) return Status::FromErrno(-result, "serving the mount");
   return Status::Ok();
 }

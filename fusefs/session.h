@@ -26,14 +26,20 @@ class Session {
                                                 MountContext* context);
   ~Session();
 
-  /// Handles requests until the file system is unmounted or a SIGTERM or SIGINT arrives. The error if the
-  /// connection broke for another reason.
+  /// Handles requests until the file system is unmounted, which a SIGTERM or SIGINT does: properly if nobody
+  /// uses it, else lazily and by cutting the connection, after everything written has been passed on. The
+  /// error if the connection broke for another reason. REQUIRES: both signals blocked in every thread,
+  /// SIGUSR1 in none.
   Status Serve();
   fuse_session* get() const { return session_; }
 
  private:
-  explicit Session(fuse_session* session) : session_(session) {}
+  Session(fuse_session* session, std::string mountpoint)
+      : session_(session), mountpoint_(std::move(mountpoint)) {}
+  void WaitForSignal(int stop_fd, pthread_t serving);
+
   fuse_session* const session_;
+  const std::string mountpoint_;
 };
 
 }  // namespace ocfsgw::fusefs

@@ -15,7 +15,8 @@ enum class LockKind : char {
 /// Name of the lock of the inode at block `blkno`: kind, six zeros of padding, 16 hex digits of the block
 /// number, 8 of a generation, 31 characters (ocfs2_build_lock_name in fs/ocfs2/dlmglue.c). As measured on two
 /// nodes, the kernel names M and O with generation 0 but W with the inode's own `generation`; the wrong one
-/// gives another lock, for which nobody ever contends.
-std::string LockName(LockKind kind, uint64_t blkno, uint32_t generation);
+/// gives another lock, for which nobody ever contends. `volume_root`: the root directory of the volume is a
+/// system inode to the kernel, whose names all carry its generation.
+std::string LockName(LockKind kind, uint64_t blkno, uint32_t generation, bool volume_root = false);
 
 }  // namespace ocfsgw::ocfs2

@@ -36,8 +36,8 @@ class MeteredFile final : public BackendFile {
     if (got.ok()) counters_->read_bytes->Add(*got);
     return got;
   }
-  Result<size_t> Write(uint64_t offset, std::span<const std::byte> from) override {
-    auto put = Counted(BackendOp::kWrite, below->Write(offset, from));
+  Result<size_t> Write(uint64_t offset, std::span<const std::byte> from, bool append) override {
+    auto put = Counted(BackendOp::kWrite, below->Write(offset, from, append));
     if (put.ok()) counters_->written_bytes->Add(*put);
     return put;
   }

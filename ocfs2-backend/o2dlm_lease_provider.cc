@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include <algorithm>
 #include <array>
 
 #include "ocfs2-backend/value_block.h"
@@ -13,18 +12,14 @@
 namespace ocfsgw::ocfs2 {
 
 using coherence::FileAttr;
-using coherence::FileTime;
 using coherence::LeaseGrant;
 using coherence::LeaseKey;
 using coherence::NodeRef;
 
 namespace {
 
-constexpr uint32_t kDlmfsMagic = 0x76a9f425;  // fs/ocfs2/dlmfs/dlmfs.c
-constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr uint32_t kDlmfsMagic = 0x76a9f425;   // fs/ocfs2/dlmfs/dlmfs.c
 constexpr int64_t kWriterTickNs = 10'000'000;  // HZ=100, the coarsest clock of file time stamps in use
-// Longer than any single I/O: the block layer's default timeout (SCSI disks, /sys/block/*/device/timeout).
-constexpr int64_t kDirectIoMaxNs = 30 * kNsPerSecond;
 
 class HeldLock final : public LeaseHold {
  public:
@@ -48,9 +43,8 @@ Status RecalledMeanwhile() { return {StatusCode::kBusy, "recalled while being gr
 
 }  // namespace
 
-Result<std::unique_ptr<O2dlmLeaseProvider>> O2dlmLeaseProvider::Open(O2dlmOptions options,
-                                                                     const Clock& clock) {
-  std::unique_ptr<O2dlmLeaseProvider> provider(new O2dlmLeaseProvider(std::move(options), clock));
+Result<std::unique_ptr<O2dlmLeaseProvider>> O2dlmLeaseProvider::Open(O2dlmOptions options) {
+  std::unique_ptr<O2dlmLeaseProvider> provider(new O2dlmLeaseProvider(std::move(options)));
   OCFSGW_RETURN_IF_ERROR(provider->JoinDomain());
   auto* self = provider.get();
   OCFSGW_RETURN_IF_ERROR(provider->recalls_.Open(
@@ -93,36 +87,32 @@ Result<LeaseGrant> O2dlmLeaseProvider::Acquire(const NodeRef& node) {
   return attr.ok() ? RecalledMeanwhile() : attr.status();
 }
 
-// | step              | why, and why here                                                  |
-// |-------------------|--------------------------------------------------------------------|
-// | M lock at PR      | the lease; waits for a writer that has it                          |
-// | epoll             | before the next wait, so that a recall is seen during it           |
-// | value block       | says how young the last change is                                  |
-// | if young: W at PR | O_DIRECT writers take M only to set the times, then write under W. |
-// |                   | One that has W may want M: the recall closes our M, or both hang.  |
-// | value block again | the writer we waited for may have changed it                       |
+// | step        | why, and why here                                                                       |
+// |-------------|-----------------------------------------------------------------------------------------|
+// | W lock, PR  | An O_DIRECT writer takes W, takes and drops M to make others forget, and only then      |
+// |             | writes, with times that may not show it. While we have W no writer is between the two.  |
+// |             | OCFS2 takes W before M, so do we.                                                       |
+// | M lock, PR  | the lease; waits for a writer that has it                                               |
+// | epoll       | before anything else, so that a recall is seen                                          |
+// | value block | the version that this lease covers                                                      |
+// | W given back| a later writer finds M held, and recalls it                                             |
 Result<std::optional<FileAttr>> O2dlmLeaseProvider::AcquireSlot(LeaseKey key, InodeId inode) {
+  OCFSGW_ASSIGN_OR_RETURN(const UniqueFd write_lock, OpenLock(LockKind::kWrite, inode));
   OCFSGW_ASSIGN_OR_RETURN(UniqueFd fd, OpenLock(LockKind::kMeta, inode));
-  auto lock = std::make_shared<HeldLock>(std::move(fd));
+  const auto lock = std::make_shared<HeldLock>(std::move(fd));
   if (!slots_.SetHold(key, lock)) return RecalledMeanwhile();
   if (Status watched = recalls_.Watch(lock->fd(), EPOLLIN | EPOLLONESHOT, key); !watched.ok()) {
     return Status(StatusCode::kBusy, watched.ToString());
   }
   auto attr = ReadValueBlock(lock->fd(), inode);
-  if (MayHideDirectWrite(attr)) {
-    lock.reset();  // from here on the slot alone holds it, so that a recall can close it
-    OCFSGW_RETURN_IF_ERROR(OpenLock(LockKind::kWrite, inode).status());
-    lock = std::static_pointer_cast<HeldLock>(slots_.GetHold(key));
-    if (lock == nullptr) return RecalledMeanwhile();
-    attr = ReadValueBlock(lock->fd(), inode);
-  }
   if (attr && attr->id != inode) return Status::FromErrno(ESTALE, "block number used by another inode now");
   return attr;
 }
 
 Result<UniqueFd> O2dlmLeaseProvider::OpenLock(LockKind kind, InodeId inode) {
   if (lost_.load(std::memory_order_acquire)) return DomainGone();
-  const std::string path = domain_ + LockName(kind, inode.ino, inode.generation);
+  const std::string path =
+      domain_ + LockName(kind, inode.ino, inode.generation, inode.ino == options_.volume_root);
   UniqueFd fd(Retry([&] { return ::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600); }));
   if (!fd) return OnOpenFailed(errno);
   return fd;
@@ -151,14 +141,6 @@ std::optional<FileAttr> O2dlmLeaseProvider::ReadValueBlock(int fd, InodeId inode
   const ssize_t got = Retry([&] { return ::pread(fd, block.data(), block.size(), 0); });
   if (got < 0) return std::nullopt;
   return ParseValueBlock(std::span(block).first(static_cast<size_t>(got)), inode.ino, options_.cluster_size);
-}
-
-bool O2dlmLeaseProvider::MayHideDirectWrite(const std::optional<FileAttr>& attr) const {
-  if (!attr) return true;
-  if (!S_ISREG(attr->mode)) return false;
-  const FileTime youngest = std::max(attr->ctime, attr->mtime);
-  const int64_t oldest_ns = clock_.WallNowNs() - kDirectIoMaxNs - options_.clock_skew_ns_max;
-  return youngest.sec >= oldest_ns / kNsPerSecond;
 }
 
 Result<std::unique_ptr<coherence::OpenPin>> O2dlmLeaseProvider::PinOpen(const NodeRef& node) {

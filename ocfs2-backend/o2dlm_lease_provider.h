@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
 #include "coherence/lease_provider.h"
 #include "ocfs2-backend/descriptor.h"
 #include "ocfs2-backend/lease_slots.h"
@@ -17,6 +16,7 @@ struct O2dlmOptions {
   std::string dlmfs;          ///< Where ocfs2_dlmfs is mounted.
   std::string uuid;           ///< Lock domain: SourceMount::ocfs2().uuid.
   uint32_t cluster_size = 0;  ///< SourceMount::ocfs2().cluster_size, bytes.
+  uint64_t volume_root = 0;   ///< SourceMount::ocfs2().root_ino.
   /// How far the clocks of two nodes may be apart, nanoseconds. 5 s: what a node without working NTP drifts
   /// in days, and far more than one with it.
   int64_t clock_skew_ns_max = 5'000'000'000;
@@ -34,7 +34,7 @@ struct O2dlmOptions {
 class O2dlmLeaseProvider final : public coherence::LeaseProvider {
  public:
   /// Joins the volume's lock domain. kUnavailable, with one line that says what to do, where that fails.
-  static Result<std::unique_ptr<O2dlmLeaseProvider>> Open(O2dlmOptions options, const Clock& clock);
+  static Result<std::unique_ptr<O2dlmLeaseProvider>> Open(O2dlmOptions options);
   ~O2dlmLeaseProvider() override { Stop(); }
 
   void Start(coherence::LeaseListener* listener) override;
@@ -48,23 +48,20 @@ class O2dlmLeaseProvider final : public coherence::LeaseProvider {
   int64_t StampGuardNs() const override;
 
  private:
-  O2dlmLeaseProvider(O2dlmOptions options, const Clock& clock)
-      : options_(std::move(options)), domain_(options_.dlmfs + "/" + options_.uuid + "/"), clock_(clock) {}
+  explicit O2dlmLeaseProvider(O2dlmOptions options)
+      : options_(std::move(options)), domain_(options_.dlmfs + "/" + options_.uuid + "/") {}
 
   Status JoinDomain() const;
   Result<std::optional<coherence::FileAttr>> AcquireSlot(coherence::LeaseKey key, InodeId inode);
   // Takes the lock at PR; blocks until it is granted.
   Result<UniqueFd> OpenLock(LockKind kind, InodeId inode);
   std::optional<coherence::FileAttr> ReadValueBlock(int fd, InodeId inode) const;
-  // Whether an O_DIRECT write announced under the M lock may still be going on.
-  bool MayHideDirectWrite(const std::optional<coherence::FileAttr>& attr) const;
   Status OnOpenFailed(int err);
   void OnEvent(EventKey key, uint32_t events);
   void LoseLeases();
 
   const O2dlmOptions options_;
-  const std::string domain_;  // directory of the lock files, with '/'
-  const Clock& clock_;
+  const std::string domain_;                      // directory of the lock files, with '/'
   coherence::LeaseListener* listener_ = nullptr;  // set before the recall thread starts
   LeaseSlots slots_;
   std::atomic<bool> lost_{false};  // domain gone; once set, stays

@@ -1,5 +1,6 @@
 // Open files, and what else goes through a descriptor with read or write access.
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "ocfs2-backend/posix_backend.h"
@@ -22,7 +23,7 @@ Status SyncFd(int fd, bool data_only) {
 
 Result<std::unique_ptr<BackendFile>> PosixBackend::Open(const NodeRef& node, int flags) {
   OCFSGW_ASSIGN_OR_RETURN(UniqueFd fd, OpenNode(node, flags & kOpenFlags));
-  return std::unique_ptr<BackendFile>(std::make_unique<PosixFile>(node->id(), std::move(fd), flags));
+  return std::unique_ptr<BackendFile>(std::make_unique<PosixFile>(node->id(), std::move(fd)));
 }
 
 Status PosixBackend::SyncDirectory(const NodeRef& directory, bool data_only) {
@@ -43,17 +44,17 @@ Result<size_t> PosixFile::Read(uint64_t offset, std::span<std::byte> into) {
   return done;
 }
 
-Result<size_t> PosixFile::Write(uint64_t offset, std::span<const std::byte> from) {
+Result<size_t> PosixFile::Write(uint64_t offset, std::span<const std::byte> from, bool append) {
   size_t done = 0;
   while (done < from.size()) {
-    // An O_APPEND descriptor ignores the offset (pwrite(2), BUGS).
+    const iovec part{const_cast<std::byte*>(from.data() + done), from.size() - done};
     const ssize_t put = Retry([&] {
-      return ::pwrite(fd(), from.data() + done, from.size() - done, static_cast<off_t>(offset + done));
+      return ::pwritev2(fd(), &part, 1, static_cast<off_t>(offset + done), append ? RWF_APPEND : 0);
     });
     if (put < 0 && done == 0) return Status::LastErrno("write");
     if (put <= 0) break;
     done += static_cast<size_t>(put);
-    if (appends_) break;  // the rest could land behind somebody else's append
+    if (append) break;  // the rest could land behind somebody else's append
   }
   return done;
 }

@@ -57,12 +57,14 @@ Result<Created> PosixBackend::Create(const NodeRef& parent, const std::string& n
   UniqueFd fd;
   {
     const ScopedCaller scope(caller);
-    const int open_flags = (flags & (kOpenFlags | O_EXCL)) | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+    const int open_flags = (flags & kOpenFlags & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     fd = UniqueFd(Retry([&] { return ::openat(directory.get(), name.c_str(), open_flags, mode & 07777); }));
   }
+  if (!fd && errno == EEXIST && (flags & O_EXCL) == 0)
+    return Status::FromErrno(ESTALE, name + " appeared meanwhile");
   if (!fd) return Status::LastErrno("create " + name);
   OCFSGW_ASSIGN_OR_RETURN(Found found, Identify(fd.get(), {}));
-  auto file = std::make_unique<PosixFile>(found.attr.id, std::move(fd), flags);
+  auto file = std::make_unique<PosixFile>(found.attr.id, std::move(fd));
   return Created{std::move(found), std::move(file)};
 }
 

@@ -8,19 +8,17 @@
 namespace ocfsgw::ocfs2 {
 
 /// The flags of open(2) that reach the file system; the rest is the business of the kernel above us.
-inline constexpr int kOpenFlags = O_ACCMODE | O_APPEND | O_TRUNC | O_SYNC | O_DSYNC;
+inline constexpr int kOpenFlags = O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC;
 
 /// An open regular file of a PosixBackend. Thread-safe: no file position is used.
 class PosixFile final : public coherence::BackendFile {
  public:
-  /// `flags`: those `fd` was opened with.
-  PosixFile(InodeId id, UniqueFd fd, int flags)
-      : id_(id), fd_(std::move(fd)), appends_((flags & O_APPEND) != 0) {}
+  PosixFile(InodeId id, UniqueFd fd) : id_(id), fd_(std::move(fd)) {}
 
   int fd() const { return fd_.get(); }
 
   Result<size_t> Read(uint64_t offset, std::span<std::byte> into) override;
-  Result<size_t> Write(uint64_t offset, std::span<const std::byte> from) override;
+  Result<size_t> Write(uint64_t offset, std::span<const std::byte> from, bool append) override;
   Status Sync(bool data_only) override;
   Status Flush() override;
   Status Allocate(int mode, uint64_t offset, uint64_t length) override;
@@ -30,7 +28,6 @@ class PosixFile final : public coherence::BackendFile {
  private:
   const InodeId id_;
   const UniqueFd fd_;
-  const bool appends_;
 };
 
 }  // namespace ocfsgw::ocfs2

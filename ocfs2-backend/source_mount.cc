@@ -1,5 +1,6 @@
 #include "ocfs2-backend/source_mount.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
@@ -44,6 +45,23 @@ bool HasOption(const std::string& options, const std::string& option) {
   return ("," + options + ",").find("," + option + ",") != std::string::npos;
 }
 
+/// Inode number of the volume's root if the directory `fd` (inode `ino`) is it, else 0. The root is its own
+/// `..` on disk; the number that stat(2) gives for `..` belongs to whatever is above the mount.
+uint64_t VolumeRoot(int fd, uint64_t ino) {
+  const int own = Retry([&] { return ::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  DIR* const directory = own < 0 ? nullptr : ::fdopendir(own);
+  if (directory == nullptr) {
+    if (own >= 0) ::close(own);
+    return 0;
+  }
+  uint64_t root = 0;
+  while (const dirent64* entry = ::readdir64(directory)) {
+    if (std::string_view(entry->d_name) == "..") root = entry->d_ino == ino ? ino : 0;
+  }
+  ::closedir(directory);
+  return root;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SourceMount>> SourceMount::Open(const std::string& path) {
@@ -74,6 +92,7 @@ Result<std::unique_ptr<SourceMount>> SourceMount::Open(const std::string& path) 
     auto info = QueryOcfs2Info(source->root_fd());
     if (!info.ok()) return BadSource(path, info.status().sys_errno());
     source->ocfs2_ = std::move(info).value();
+    source->ocfs2_.root_ino = VolumeRoot(source->root_fd(), st.st_ino);
   }
   source->volume_ = HashVolume(source->ocfs2_.uuid, fs);
 

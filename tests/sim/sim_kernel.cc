@@ -46,7 +46,7 @@ Status SimKernel::Write(CoherentFs& fs, OpenFile& file, const std::string& bytes
     LockPage(guard, id);
   }
   coherence::Mutation change(fs.leases());
-  const auto written = fs.Write(change, file, 0, std::as_bytes(std::span(bytes)), true);
+  const auto written = fs.Write(change, file, 0, std::as_bytes(std::span(bytes)), {.cached = true});
   const std::lock_guard lock(mutex_);
   Page& page = pages_[id];
   if (written.ok() && page.uptodate) {

@@ -157,7 +157,7 @@ class SimBackend::File final : public BackendFile {
     volume_.UnlockShared(ino_);
     return n;
   }
-  Result<size_t> Write(uint64_t offset, std::span<const std::byte> from) override {
+  Result<size_t> Write(uint64_t offset, std::span<const std::byte> from, bool /*append*/) override {
     SimVolume::Guard guard(volume_.mutex_);
     volume_.LockExclusive(guard, ino_);
     std::string content = volume_.At(ino_).content;

@@ -52,10 +52,9 @@ TEST(LeaseState, RecallTakesPagesBackBeforeItReleases) {
   EXPECT_TRUE(recall.start_timer);
   EXPECT_FALSE(recall.release);
   EXPECT_EQ(state.phase(), LeasePhase::kRecalled);
-  const LeaseActions done = state.OnInvalidated(recall.invalidate_upto);
+  const LeaseActions done = state.OnInvalidated(recall.marks);
   EXPECT_TRUE(done.release);
   EXPECT_FALSE(done.forced);
-  EXPECT_FALSE(state.kernel_pages());
   EXPECT_FALSE(state.suspect());
 }
 
@@ -64,7 +63,7 @@ TEST(LeaseState, NoAnswerUnderAnOldEpoch) {
   const uint32_t epoch = state.epoch();
   const LeaseActions recall = state.OnRecall(kNow);
   EXPECT_FALSE(state.BeginReply(epoch)) << "recalled";
-  state.OnInvalidated(recall.invalidate_upto);
+  state.OnInvalidated(recall.marks);
   state.OnWant(true, kNow);
   state.OnGranted();
   EXPECT_FALSE(state.BeginReply(epoch)) << "held again, but what was read belongs to the lease before";
@@ -79,7 +78,7 @@ TEST(LeaseState, RecallWaitsForAnswersBeingSent) {
   EXPECT_FALSE(recall.release);
   const LeaseActions sent = state.EndReply();
   EXPECT_TRUE(sent.invalidate);
-  EXPECT_TRUE(state.OnInvalidated(sent.invalidate_upto).release);
+  EXPECT_TRUE(state.OnInvalidated(sent.marks).release);
 }
 
 TEST(LeaseState, RecallDuringAcquisitionGivesTheGrantBack) {
@@ -115,7 +114,10 @@ TEST(LeaseState, AReadThatNeedsPagesForcesTheReleaseOfARecalledLease) {
   EXPECT_TRUE(want.forced);
   EXPECT_TRUE(want.acquire);
   EXPECT_TRUE(state.suspect()) << "pages of the old lease are still being taken back";
-  EXPECT_FALSE(state.OnInvalidated(recall.invalidate_upto).release) << "released already";
+  const LeaseActions again = state.OnInvalidated(recall.marks);
+  EXPECT_FALSE(again.release) << "released already";
+  EXPECT_TRUE(again.invalidate) << "what came under the old lease is suspect now, and taken back as such";
+  state.OnInvalidated(again.marks);
   EXPECT_FALSE(state.suspect());
 }
 
@@ -134,7 +136,9 @@ TEST(LeaseState, TheTimerForcesARecallThatTheKernelDoesNotAnswer) {
   EXPECT_TRUE(timer.release);
   EXPECT_TRUE(timer.forced);
   EXPECT_TRUE(state.suspect());
-  EXPECT_FALSE(state.OnInvalidated(recall.invalidate_upto).release);
+  const LeaseActions again = state.OnInvalidated(recall.marks);
+  EXPECT_FALSE(again.release);
+  state.OnInvalidated(again.marks);
   EXPECT_FALSE(state.suspect());
 }
 
@@ -142,7 +146,7 @@ TEST(LeaseState, ATimerOfAnEarlierRecallDoesNothing) {
   LeaseState state = HeldWithPages();
   const LeaseActions recall = state.OnRecall(kNow);
   const uint32_t epoch = state.epoch();
-  state.OnInvalidated(recall.invalidate_upto);
+  state.OnInvalidated(recall.marks);
   state.OnWant(true, kNow);
   state.OnGranted();
   ASSERT_TRUE(state.BeginReply(state.epoch()));
@@ -151,27 +155,48 @@ TEST(LeaseState, ATimerOfAnEarlierRecallDoesNothing) {
   EXPECT_FALSE(state.OnTimer(epoch).release);
 }
 
-TEST(LeaseState, AChangeOfOurOwnReleasesFirstAndTakesPagesBackAfterTheAnswer) {
+TEST(LeaseState, AChangeOfOurOwnReleasesFirstAndItsPagesAreSuspectUntilTheyAreTakenBackAfterTheAnswer) {
+  LeaseState state = HeldWithPages();
+  const uint64_t ticket = state.BeginUncovered();
+  const LeaseActions begin = state.OnMutationBegin();
+  EXPECT_TRUE(begin.release);
+  EXPECT_TRUE(state.suspect());
+  EXPECT_FALSE(state.OnWant(true, kLater).acquire) << "no lease while the change is under way";
+  EXPECT_FALSE(begin.invalidate) << "pages of the old lease may be in the range that the WRITE has locked";
+  state.OnMutationEnd(kLater);
+  const LeaseActions end = state.EndUncovered(ticket);
+  EXPECT_TRUE(end.invalidate) << "what was written is in the kernel's pages, and no lease covers it";
+  EXPECT_TRUE(state.suspect());
+  state.OnInvalidated(end.marks);
+  EXPECT_FALSE(state.suspect());
+  EXPECT_TRUE(state.idle());
+}
+
+TEST(LeaseState, AChangeWithoutPagesTakesBackWhatTheLeaseCovered) {
   LeaseState state = HeldWithPages();
   const LeaseActions begin = state.OnMutationBegin();
   EXPECT_TRUE(begin.release);
   EXPECT_TRUE(begin.invalidate);
   EXPECT_TRUE(state.suspect());
-  EXPECT_FALSE(state.OnWant(true, kLater).acquire) << "no lease while the change is under way";
-  state.OnInvalidated(begin.invalidate_upto);
-  const LeaseActions end = state.OnMutationEnd(true, kLater);
-  EXPECT_TRUE(end.invalidate) << "what was written is in the kernel's pages, and no lease covers it";
-  EXPECT_TRUE(state.suspect());
-  state.OnInvalidated(end.invalidate_upto);
+  state.OnInvalidated(begin.marks);
   EXPECT_FALSE(state.suspect());
+  state.OnMutationEnd(kLater);
   EXPECT_TRUE(state.idle());
 }
 
-TEST(LeaseState, AChangeThatKeepsNoPagesNeedsNoInvalidation) {
+TEST(LeaseState, AnAnswerBeingPreparedWithoutALeaseIsSuspectFromTheStart) {
   LeaseState state;
-  state.OnMutationBegin();
-  EXPECT_FALSE(state.OnMutationEnd(false, kLater).invalidate);
-  EXPECT_TRUE(state.idle());
+  const uint64_t first = state.BeginUncovered();
+  EXPECT_TRUE(state.suspect()) << "another reader may wait for the very page";
+  const uint64_t mark = state.suspect_mark();
+  const uint64_t second = state.BeginUncovered();
+  const LeaseActions end = state.EndUncovered(first);
+  EXPECT_TRUE(end.invalidate);
+  state.OnInvalidated(end.marks);
+  EXPECT_TRUE(state.SettledUpTo(mark)) << "who came before the second need not wait for it";
+  EXPECT_TRUE(state.suspect());
+  state.OnInvalidated(state.EndUncovered(second).marks);
+  EXPECT_FALSE(state.suspect());
 }
 
 TEST(LeaseState, AGrantDuringAChangeIsGivenBack) {
@@ -184,13 +209,13 @@ TEST(LeaseState, AGrantDuringAChangeIsGivenBack) {
 
 TEST(LeaseState, UncoveredAnswersAreTakenBackOneInvalidationAfterTheOther) {
   LeaseState state;
-  const LeaseActions first = state.OnUncoveredReply();
+  const LeaseActions first = state.EndUncovered(state.BeginUncovered());
   EXPECT_TRUE(first.invalidate);
-  EXPECT_FALSE(state.OnUncoveredReply().invalidate) << "one at a time";
-  const LeaseActions again = state.OnInvalidated(first.invalidate_upto);
+  EXPECT_FALSE(state.EndUncovered(state.BeginUncovered()).invalidate) << "one at a time";
+  const LeaseActions again = state.OnInvalidated(first.marks);
   EXPECT_TRUE(again.invalidate) << "the second answer came after the first invalidation had begun";
   EXPECT_TRUE(state.suspect());
-  state.OnInvalidated(again.invalidate_upto);
+  state.OnInvalidated(again.marks);
   EXPECT_FALSE(state.suspect());
 }
 
@@ -199,14 +224,27 @@ TEST(LeaseState, UncoveredAnswersAreTakenBackOneInvalidationAfterTheOther) {
 // the lease released.
 TEST(LeaseState, ARecallDoesNotWaitForAnOlderInvalidation) {
   LeaseState state;
-  const LeaseActions older = state.OnUncoveredReply();
+  const LeaseActions older = state.EndUncovered(state.BeginUncovered());
   ASSERT_TRUE(older.invalidate);
   state.OnWant(true, kNow);
   state.OnGranted();
+  ASSERT_TRUE(state.BeginReply(state.epoch()));
+  state.EndReply();
   const LeaseActions recall = state.OnRecall(kLater);
   EXPECT_TRUE(recall.invalidate);
-  EXPECT_TRUE(state.OnInvalidated(recall.invalidate_upto).release);
-  EXPECT_FALSE(state.OnInvalidated(older.invalidate_upto).release);
+  EXPECT_TRUE(state.OnInvalidated(recall.marks).release);
+  EXPECT_FALSE(state.OnInvalidated(older.marks).release);
+  EXPECT_TRUE(state.idle());
+}
+
+TEST(LeaseState, ARecallDoesNotWaitForUncoveredAnswers) {
+  LeaseState state = HeldWithPages();
+  const uint64_t ticket = state.BeginUncovered();
+  const LeaseActions recall = state.OnRecall(kLater);
+  EXPECT_TRUE(state.OnInvalidated(recall.marks).release)
+      << "the ticket's READ may wait for the writer behind it";
+  EXPECT_TRUE(state.suspect());
+  state.OnInvalidated(state.EndUncovered(ticket).marks);
   EXPECT_TRUE(state.idle());
 }
 

@@ -27,7 +27,7 @@ TEST(MeteredBackend, CountsOperationsErrorsAndBytes) {
     auto created = backend.Create(root, "file", 0644, O_RDWR, {});
     ASSERT_TRUE(created.ok());
     std::array<std::byte, 10> bytes{};
-    EXPECT_EQ(*created->file->Write(0, bytes), 10U);
+    EXPECT_EQ(*created->file->Write(0, bytes, false), 10U);
     EXPECT_EQ(*created->file->Read(4, bytes), 6U);
     EXPECT_EQ(backend.SetAttr(created->found.node, {.size = 3}, created->file.get())->size, 3U);
   }

@@ -174,7 +174,7 @@ int Run(const std::string& dlmfs, const std::string& directory, int seconds, con
   if (!backend.ok()) return Unusable(backend.status());
   const RealClock clock;
   auto provider =
-      O2dlmLeaseProvider::Open({.dlmfs = dlmfs, .uuid = info.uuid, .cluster_size = info.cluster_size}, clock);
+      O2dlmLeaseProvider::Open({.dlmfs = dlmfs, .uuid = info.uuid, .cluster_size = info.cluster_size});
   if (!provider.ok()) return Unusable(provider.status());
 
   Probe probe(**backend, **provider, steady_clock::now() + std::chrono::seconds(seconds));

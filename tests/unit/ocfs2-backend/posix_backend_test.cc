@@ -100,12 +100,12 @@ TEST_P(PosixBackendTest, BadNames) {
 TEST_P(PosixBackendTest, ReadWriteAppendSeek) {
   const NodeRef node = File("f", "hello");
   auto file = *backend_->Open(node, O_RDWR);
-  EXPECT_EQ(*file->Write(3, Bytes("XYZ")), 3U);
+  EXPECT_EQ(*file->Write(3, Bytes("XYZ"), false), 3U);
   EXPECT_EQ(ReadAll(*file), "helXYZ");
   EXPECT_EQ(ReadAll(*file, 6), "");
   EXPECT_EQ(ReadAll(*file, 1000), "");
-  auto appender = *backend_->Open(node, O_WRONLY | O_APPEND);
-  EXPECT_EQ(*appender->Write(0, Bytes("!")), 1U);
+  auto appender = *backend_->Open(node, O_WRONLY);
+  EXPECT_EQ(*appender->Write(0, Bytes("!"), true), 1U);
   EXPECT_EQ(ReadAll(*file), "helXYZ!");
   std::array<std::byte, 1> byte;
   EXPECT_TRUE(appender->Read(0, byte).status().IsErrno(EBADF));
@@ -125,7 +125,7 @@ TEST_P(PosixBackendTest, SparseTerabyte) {
   const auto file = *backend_->Open(node, O_RDWR);
   constexpr uint64_t kTerabyte = uint64_t{1} << 40;
   EXPECT_EQ(backend_->SetAttr(node, {.size = kTerabyte}, nullptr)->size, kTerabyte);
-  EXPECT_EQ(*file->Write(kTerabyte - 3, Bytes("end")), 3U);
+  EXPECT_EQ(*file->Write(kTerabyte - 3, Bytes("end"), false), 3U);
   EXPECT_EQ(ReadAll(*file, kTerabyte - 3), "end");
   EXPECT_GT(*file->Seek(0, SEEK_DATA), kTerabyte - (4 << 20));
   EXPECT_LT(file->Stat()->blocks, 10'000U);
@@ -172,7 +172,7 @@ TEST_P(PosixBackendTest, CreateAsSomebodyElse) {
     EXPECT_EQ(created->found.attr.uid, 1001U);
     EXPECT_EQ(created->found.attr.gid, 1002U);
     EXPECT_EQ(created->found.attr.mode, 0100666U) << "masked already, not again";
-    EXPECT_EQ(*created->file->Write(0, Bytes("x")), 1U);
+    EXPECT_EQ(*created->file->Write(0, Bytes("x"), false), 1U);
     EXPECT_EQ(backend_->MakeDirectory(root_, "d", 0777, caller)->attr.uid, 1001U);
     EXPECT_EQ(backend_->MakeSymlink(root_, "l", "target", caller)->attr.gid, 1002U);
     const auto device = backend_->MakeNode(root_, "null", S_IFCHR | 0666, makedev(1, 3), caller);
@@ -183,12 +183,11 @@ TEST_P(PosixBackendTest, CreateAsSomebodyElse) {
   EXPECT_EQ(::umask(umask_before), 077U) << "other threads keep theirs";
 }
 
-TEST_P(PosixBackendTest, CreateOpensWhatIsThereUnlessExclusive) {
+TEST_P(PosixBackendTest, CreateNeverOpensWhatIsThere) {
   File("f", "old");
   EXPECT_TRUE(backend_->Create(root_, "f", 0644, O_RDWR | O_EXCL, {}).status().IsErrno(EEXIST));
-  auto created = backend_->Create(root_, "f", 0644, O_RDWR, {});
-  ASSERT_TRUE(created.ok());
-  EXPECT_EQ(ReadAll(*created->file), "old");
+  EXPECT_TRUE(backend_->Create(root_, "f", 0644, O_RDWR, {}).status().IsErrno(ESTALE))
+      << "nobody has checked whether the caller may open it";
   EXPECT_TRUE(backend_->MakeDirectory(root_, "f", 0755, {}).status().IsErrno(EEXIST));
 }
 

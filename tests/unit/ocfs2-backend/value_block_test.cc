@@ -95,6 +95,8 @@ TEST(LockName, AsTheKernelNamesThem) {
   EXPECT_EQ(LockName(LockKind::kMeta, 0x7e02, 0x4277aebb), "M0000000000000000007e0200000000");
   EXPECT_EQ(LockName(LockKind::kOpen, 0x7e02, 0x4277aebb), "O0000000000000000007e0200000000");
   EXPECT_EQ(LockName(LockKind::kWrite, 0x7e02, 0x4277aebb), "W0000000000000000007e024277aebb");
+  EXPECT_EQ(LockName(LockKind::kMeta, 5, 0x4277aebb, true), "M00000000000000000000054277aebb")
+      << "the volume's root";
   EXPECT_EQ(LockName(LockKind::kMeta, UINT64_MAX, 0), "M000000ffffffffffffffff00000000");
 }
 
