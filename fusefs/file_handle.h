@@ -4,17 +4,53 @@
 #include <fuse_lowlevel.h>
 
 #include <memory>
+#include <unordered_map>
 
+#include "base/mutex.h"
 #include "coherence/coherent_fs.h"
+#include "coherence/directory.h"
 
 namespace ocfsgw::fusefs {
 
-/// The kernel keeps our OpenFile as a number from OPEN or CREATE to RELEASE.
-inline uint64_t ToHandle(std::unique_ptr<coherence::OpenFile> file) {
-  return reinterpret_cast<uint64_t>(file.release());
-}
-inline coherence::OpenFile& FileOf(const fuse_file_info* fi) {
-  return *reinterpret_cast<coherence::OpenFile*>(fi->fh);  // NOLINT(performance-no-int-to-ptr)
-}
+/// What is open: the kernel keeps a handle's address as a number from OPEN to RELEASE. What it never
+/// releases, because the connection is cut, goes with this set. Thread-safe; the mutex is a leaf.
+template <typename T>
+class HandleSet {
+ public:
+  uint64_t Add(std::unique_ptr<T> handle) {
+    const auto key = reinterpret_cast<uint64_t>(handle.get());
+    MutexLock lock(mutex_);
+    handles_[key] = std::move(handle);
+    return key;
+  }
+  void Remove(uint64_t key) {
+    std::unique_ptr<T> dead;  // destroyed outside of the mutex
+    MutexLock lock(mutex_);
+    const auto it = handles_.find(key);
+    if (it == handles_.end()) return;
+    dead = std::move(it->second);
+    handles_.erase(it);
+  }
+  /// REQUIRES: `fi` is of a handle that was added and not removed, as the kernel sees to.
+  static T& Of(const fuse_file_info* fi) {
+    return *reinterpret_cast<T*>(fi->fh);  // NOLINT(performance-no-int-to-ptr)
+  }
+
+ private:
+  Mutex mutex_;
+  std::unordered_map<uint64_t, std::unique_ptr<T>> handles_ GUARDED_BY(mutex_);
+};
+
+using OpenFiles = HandleSet<coherence::OpenFile>;
+
+/// An open directory reads one listing from beginning to end: an entry that was there throughout comes
+/// exactly once, and offsets stay what they are. Rewinding takes a new listing, as rewinddir(3) asks.
+struct DirectoryHandle {
+  explicit DirectoryHandle(coherence::InodePtr i) : inode(std::move(i)) {}
+  const coherence::InodePtr inode;
+  Mutex mutex;
+  std::shared_ptr<const coherence::Listing> listing GUARDED_BY(mutex);
+};
+using OpenDirectories = HandleSet<DirectoryHandle>;
 
 }  // namespace ocfsgw::fusefs

@@ -45,7 +45,8 @@ void SetAttr(fuse_req_t req, fuse_ino_t ino, struct stat* attr, int to_set, fuse
   if (!inode) return;
   coherence::CoherentFs& fs = Context(req).fs;
   coherence::Mutation change(fs.leases());
-  ReplyAttr(req, fs.SetAttr(change, inode, ToChange(*attr, to_set), fi != nullptr ? &FileOf(fi) : nullptr));
+  ReplyAttr(req,
+            fs.SetAttr(change, inode, ToChange(*attr, to_set), fi != nullptr ? &OpenFiles::Of(fi) : nullptr));
 }
 
 void ReadLink(fuse_req_t req, fuse_ino_t ino) {

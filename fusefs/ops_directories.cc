@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
+#include "fusefs/file_handle.h"
 #include "fusefs/request.h"
 
 namespace ocfsgw::fusefs {
@@ -15,32 +15,19 @@ namespace {
 using coherence::InodePtr;
 using coherence::Listing;
 
-/// An open directory reads one listing from beginning to end: an entry that was there throughout comes
-/// exactly once, and offsets stay what they are. Rewinding takes a new listing, as rewinddir(3) asks.
-struct DirectoryHandle {
-  explicit DirectoryHandle(InodePtr i) : inode(std::move(i)) {}
-  const InodePtr inode;
-  Mutex mutex;
-  std::shared_ptr<const Listing> listing GUARDED_BY(mutex);
-};
-
 /// Entries 0 and 1 are `.` and `..`; offset n means: n entries have been read.
 constexpr size_t kDotEntries = 2;
 /// The kernel knows the parent itself; libfuse's value for an inode number that is not known.
 constexpr ino_t kUnknownIno = 0xffffffff;
 
-DirectoryHandle& HandleOf(const fuse_file_info* fi) {
-  return *reinterpret_cast<DirectoryHandle*>(fi->fh);  // NOLINT(performance-no-int-to-ptr)
-}
-
 void OpenDirectory(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
-  auto handle = std::make_unique<DirectoryHandle>(std::move(inode));
-  fi->fh = reinterpret_cast<uint64_t>(handle.get());
+  OpenDirectories& open = Context(req).directories;
+  fi->fh = open.Add(std::make_unique<DirectoryHandle>(std::move(inode)));
   fi->keep_cache = 0;
   fi->cache_readdir = 0;
-  if (fuse_reply_open(req, fi) == 0) handle.release();
+  if (fuse_reply_open(req, fi) != 0) open.Remove(fi->fh);
 }
 
 Result<std::shared_ptr<const Listing>> ListingFor(coherence::CoherentFs& fs, DirectoryHandle& handle,
@@ -107,7 +94,7 @@ bool AddDot(ReplyBuffer& out, const DirectoryHandle& handle, size_t index, bool 
 }
 
 void ReadEntries(fuse_req_t req, size_t size, off_t offset, const fuse_file_info* fi, bool plus) {
-  DirectoryHandle& handle = HandleOf(fi);
+  DirectoryHandle& handle = OpenDirectories::Of(fi);
   const auto listing = ListingFor(Context(req).fs, handle, offset);
   if (!listing.ok()) {
     ReplyStatus(req, listing.status());
@@ -142,12 +129,13 @@ void ReadDirectoryPlus(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t of
 }
 
 void ReleaseDirectory(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
-  delete &HandleOf(fi);
+  Context(req).directories.Remove(fi->fh);
   fuse_reply_err(req, 0);
 }
 
 void SyncDirectory(fuse_req_t req, fuse_ino_t /*ino*/, int data_only, fuse_file_info* fi) {
-  ReplyStatus(req, Context(req).fs.backend().SyncDirectory(HandleOf(fi).inode->node, data_only != 0));
+  ReplyStatus(req,
+              Context(req).fs.backend().SyncDirectory(OpenDirectories::Of(fi).inode->node, data_only != 0));
 }
 
 }  // namespace

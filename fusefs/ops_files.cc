@@ -33,8 +33,9 @@ void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
     return;
   }
   Describe(**file, fi);
-  fi->fh = ToHandle(std::move(*file));
-  if (fuse_reply_open(req, fi) != 0) delete &FileOf(fi);
+  OpenFiles& open = Context(req).files;
+  fi->fh = open.Add(std::move(*file));
+  if (fuse_reply_open(req, fi) != 0) open.Remove(fi->fh);
 }
 
 void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* fi) {
@@ -48,22 +49,22 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
     return;
   }
   Describe(*created->second, fi);
-  fi->fh = ToHandle(std::move(created->second));
+  fi->fh = context.files.Add(std::move(created->second));
   const fuse_entry_param param = context.inodes.Remember(created->first);
   if (fuse_reply_create(req, &param, fi) != 0) {
     context.inodes.Forget(param.ino, 1);
-    delete &FileOf(fi);
+    context.files.Remove(fi->fh);
   }
 }
 
 void Release(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
-  delete &FileOf(fi);
+  Context(req).files.Remove(fi->fh);
   fuse_reply_err(req, 0);
 }
 
 void Read(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t offset, fuse_file_info* fi) {
   const Status status = Context(req).fs.Read(
-      FileOf(fi), static_cast<uint64_t>(offset), size, [req](std::span<const std::byte> bytes) {
+      OpenFiles::Of(fi), static_cast<uint64_t>(offset), size, [req](std::span<const std::byte> bytes) {
         fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
       });
   if (!status.ok()) ReplyStatus(req, status);
@@ -72,7 +73,7 @@ void Read(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t offset, fuse_fi
 void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, off_t offset,
            fuse_file_info* fi) {
   CoherentFs& fs = Context(req).fs;
-  OpenFile& file = FileOf(fi);
+  OpenFile& file = OpenFiles::Of(fi);
   Mutation change(fs.leases());
   // Pages written back from a mapping come with any handle of the inode's, direct or not.
   const bool cached = fi->writepage || !file.direct();
@@ -93,22 +94,22 @@ void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, of
 }
 
 void Flush(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
-  ReplyStatus(req, Context(req).fs.Flush(FileOf(fi)));
+  ReplyStatus(req, Context(req).fs.Flush(OpenFiles::Of(fi)));
 }
 
 void Sync(fuse_req_t req, fuse_ino_t /*ino*/, int data_only, fuse_file_info* fi) {
-  ReplyStatus(req, Context(req).fs.Sync(FileOf(fi), data_only != 0));
+  ReplyStatus(req, Context(req).fs.Sync(OpenFiles::Of(fi), data_only != 0));
 }
 
 void Allocate(fuse_req_t req, fuse_ino_t /*ino*/, int mode, off_t offset, off_t length, fuse_file_info* fi) {
   CoherentFs& fs = Context(req).fs;
   Mutation change(fs.leases());
-  ReplyStatus(req, fs.Allocate(change, FileOf(fi), mode, static_cast<uint64_t>(offset),
+  ReplyStatus(req, fs.Allocate(change, OpenFiles::Of(fi), mode, static_cast<uint64_t>(offset),
                                static_cast<uint64_t>(length)));
 }
 
 void Seek(fuse_req_t req, fuse_ino_t /*ino*/, off_t offset, int whence, fuse_file_info* fi) {
-  const auto at = Context(req).fs.Seek(FileOf(fi), static_cast<uint64_t>(offset), whence);
+  const auto at = Context(req).fs.Seek(OpenFiles::Of(fi), static_cast<uint64_t>(offset), whence);
   if (at.ok()) {
     fuse_reply_lseek(req, static_cast<off_t>(*at));
   } else {

@@ -9,6 +9,7 @@
 #include "base/executor.h"
 #include "base/status.h"
 #include "coherence/coherent_fs.h"
+#include "fusefs/file_handle.h"
 #include "fusefs/inode_table.h"
 
 namespace ocfsgw::fusefs {
@@ -18,6 +19,8 @@ struct MountContext {
   coherence::CoherentFs& fs;
   InodeTable& inodes;
   Executor& settlers;  ///< For answers that wait for the kernel to give pages back.
+  OpenFiles files{};
+  OpenDirectories directories{};
 };
 
 /// The one table from Status to errno.

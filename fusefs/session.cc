@@ -115,6 +115,7 @@ void Session::WaitForSignal(int stop_fd, pthread_t serving) {
   }
   close(signals);
   if (fds[1].revents != 0) return;
+  told_to_stop_.store(true);
   if (umount2(mountpoint_.c_str(), 0) != 0) {
     // In use. What mappings have written is still in the kernel: have it sent while somebody answers.
     log::Info("{} is in use; unmounting it lazily", mountpoint_);
@@ -150,7 +151,7 @@ Status Session::Serve() {
   eventfd_write(stop_fd, 1);
   watcher.join();
   close(stop_fd);
-  if (result < 0) return Status::FromErrno(-result, "serving the mount");
+  if (result < 0 && !told_to_stop_.load()) return Status::FromErrno(-result, "serving the mount");
   return Status::Ok();
 }
 

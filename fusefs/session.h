@@ -3,6 +3,7 @@
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,7 @@ class Session {
 
   fuse_session* const session_;
   const std::string mountpoint_;
+  std::atomic<bool> told_to_stop_{false};
 };
 
 }  // namespace ocfsgw::fusefs

@@ -21,6 +21,7 @@ constexpr seconds kRecovery{
 class GatewayFailure : public testing::Test {
  protected:
   void SetUp() override {
+    ASSERT_TRUE(gateway_.Unmount().ok());  // a gateway at its lease budget would hold no more
     const Outcome mounted = gateway_.Mount();
     ASSERT_TRUE(mounted.ok()) << mounted.output;
     name_ = "failure-" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
