@@ -8,11 +8,12 @@
 namespace ocfsgw::coherence {
 
 LeaseTable::LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider,
-                       KernelCache& kernel, Executor& acquirers, Executor& timers, const Clock& clock,
-                       CoherenceMetrics& metrics)
+                       cache::PageStore& store, KernelCache& kernel, Executor& acquirers, Executor& timers,
+                       const Clock& clock, CoherenceMetrics& metrics)
     : config_(config),
       backend_(backend),
       provider_(provider),
+      store_(store),
       kernel_(kernel),
       acquirers_(acquirers),
       timers_(timers),
@@ -203,13 +204,15 @@ void LeaseTable::Acquire(const InodePtr& inode) {
     return;
   }
   metrics_.acquisitions.Add();
+  bool distrusted = false;
   Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
     i.key = grant->key;
     const LeaseActions actions = i.state.OnGranted();
     if (!actions.release) {
       i.attr = *grant->attr;
       const Stamp stamp = Stamp::Of(i.attr);
-      i.distrusted = i.recalled && stamp == i.stamp;
+      distrusted = i.recalled && stamp == i.stamp;
+      i.distrusted = distrusted;
       i.stamp = stamp;
       i.recalled = false;
       i.salt = HashMix(session_, next_salt_.fetch_add(1, std::memory_order_relaxed)) | 1;
@@ -218,6 +221,8 @@ void LeaseTable::Acquire(const InodePtr& inode) {
     }
     return actions;
   });
+  // Under this lease nothing of it is served, under later ones there is nothing left to serve.
+  if (distrusted) store_.DropInode(inode->id());
   // OnLeasesLost may have looked at the list of held leases before this one was in it.
   if (losses_.load() != losses) {
     Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnLost(); });

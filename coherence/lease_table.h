@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/mutex.h"
+#include "cache/page_store.h"
 #include "coherence/backend.h"
 #include "coherence/coherence_metrics.h"
 #include "coherence/inode.h"
@@ -42,10 +43,12 @@ enum class Urgency {
 /// provider's thread and never blocks: all it does itself is to close a lease.
 class LeaseTable final : public LeaseListener {
  public:
-  /// `provider` may be null: no leases at all. All referenced objects outlive the table. `acquirers` bounds
-  /// how many acquisitions wait for the lock manager at once.
-  LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider, KernelCache& kernel,
-             Executor& acquirers, Executor& timers, const Clock& clock, CoherenceMetrics& metrics);
+  /// `provider` may be null: no leases at all. `store` loses what it has of an inode whose stamp proves
+  /// nothing (Inode::distrusted). All referenced objects outlive the table. `acquirers` bounds how many
+  /// acquisitions wait for the lock manager at once.
+  LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider, cache::PageStore& store,
+             KernelCache& kernel, Executor& acquirers, Executor& timers, const Clock& clock,
+             CoherenceMetrics& metrics);
   /// REQUIRES: provider stopped, executors stopped, no Inode alive outside.
   ~LeaseTable() override;
 
@@ -109,6 +112,7 @@ class LeaseTable final : public LeaseListener {
   const LeaseConfig config_;
   Backend& backend_;
   LeaseProvider* const provider_;
+  cache::PageStore& store_;
   KernelCache& kernel_;
   Executor& acquirers_;
   Executor& timers_;

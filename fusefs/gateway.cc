@@ -82,8 +82,9 @@ Status Gateway::Mount() {
     config.max_leases = possible;
   }
   config.recall_deadline = options_.recall_deadline;
-  table_ = std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), notifier_,
-                                                   acquirers_, timers_, clock_, coherence_metrics_);
+  table_ =
+      std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), *store_, notifier_,
+                                              acquirers_, timers_, clock_, coherence_metrics_);
   if (leases_.provider) leases_.provider->Start(table_.get());
   fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_);
   OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());

@@ -23,7 +23,7 @@ struct SimMachine {
         acquirers({.name = "acquire", .threads = 4}),
         timers({.name = "timers", .threads = 1}),
         metrics(registry),
-        leases(Config(options), backend, &provider, kernel, acquirers, timers,
+        leases(Config(options), backend, &provider, store, kernel, acquirers, timers,
                options.clock != nullptr ? *options.clock : clock, metrics),
         fs(backend, leases, store, metrics) {
     provider.value_block = options.value_block;

@@ -120,6 +120,14 @@ void SimVolume::WriteFile(const std::string& name, const std::string& content) {
   UnlockExclusive(ino);
 }
 
+void SimVolume::OverwriteSilently(const std::string& name, const std::string& content) {
+  Guard guard(mutex_);
+  const uint64_t ino = At(kRootIno).names.at(name);
+  LockExclusive(guard, ino);
+  At(ino).content = content;
+  UnlockExclusive(ino);
+}
+
 void SimVolume::Remove(const std::string& name) {
   Guard guard(mutex_);
   LockExclusive(guard, kRootIno);

@@ -36,6 +36,9 @@ class SimVolume {
 
   // What a writer with a mount of its own does. Each returns when the change is visible everywhere.
   void WriteFile(const std::string& name, const std::string& content);
+  /// An O_DIRECT overwrite as bad as they come: takes the lock, changes the content, leaves size and times as
+  /// they were.
+  void OverwriteSilently(const std::string& name, const std::string& content);
   void Remove(const std::string& name);
   bool Exists(const std::string& name);
 

@@ -101,6 +101,21 @@ TEST_F(CoherentFsTest, WhatWasStoredUnderARacyStampIsKeptOnceTheLeaseOutlivesIt)
   EXPECT_EQ(machine.metrics.blocks_from_backend.value(), 0u) << "it was stored again under the settled stamp";
 }
 
+TEST_F(CoherentFsTest, AWriterThatLeavesTheStampAsItWasIsNoticedByItsRecall) {
+  volume.WriteFile("a", "one");
+  Settle();
+  {
+    SimMachine machine(volume, store, Options());
+    EXPECT_EQ(Read(machine, "a"), "one");
+    volume.OverwriteSilently("a", "two");
+    EXPECT_EQ(Read(machine, "a"), "two");
+    machine.leases.OnLeasesLost("the next lease is not the distrusted one");
+    EXPECT_EQ(Read(machine, "a"), "two");
+  }
+  SimMachine machine(volume, store, Options());
+  EXPECT_EQ(Read(machine, "a"), "two");
+}
+
 TEST_F(CoherentFsTest, AnUnlinkedAndRecreatedNameIsTheNewFile) {
   SimMachine machine(volume, store, Options());
   volume.WriteFile("a", "old");
