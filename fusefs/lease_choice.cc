@@ -109,12 +109,9 @@ const char* LeaseModeName(LeaseMode mode) {
 
 const char* CoherenceOf(LeaseMode mode) {
   switch (mode) {
-    case LeaseMode::kO2dlm:
-      return "strict: every writer on every node revokes";
-    case LeaseMode::kLocal:
-      return "this machine only: data strict, metadata and names after the event";
-    default:
-      return "pass-through: nothing is cached";
+    case LeaseMode::kO2dlm: return "strict";
+    case LeaseMode::kLocal: return "this machine";
+    default: return "pass-through";
   }
 }
 
