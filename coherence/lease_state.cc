@@ -130,11 +130,10 @@ LeaseActions LeaseState::OnMutationBegin() {
   return actions;
 }
 
-LeaseActions LeaseState::OnMutationEnd(TimePoint hold_off_until) {
+void LeaseState::OnMutationEnd(TimePoint hold_off_until) {
   assert(mutations_ > 0);
   --mutations_;
   hold_off_until_ = std::max(hold_off_until_, hold_off_until);
-  return {};
 }
 
 void LeaseState::Drop(LeaseActions& actions) {

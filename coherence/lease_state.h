@@ -40,7 +40,7 @@ struct LeaseActions {
 /// ticket before it touches the backend and closes it after it was answered: until then its pages count as
 /// present, and no invalidation takes them back.
 ///
-/// 1. kHeld implies mutations() == 0.
+/// 1. kHeld implies that no change of our own is under way.
 /// 2. The epoch grows whenever something that was allowed before is not allowed any more.
 /// 3. A lease is released with covered pages in the kernel only by force or by a local change; they are
 /// suspect then.
@@ -53,7 +53,6 @@ class LeaseState {
   LeasePhase phase() const { return phase_; }
   bool held() const { return phase_ == LeasePhase::kHeld; }
   uint32_t epoch() const { return epoch_; }
-  uint32_t mutations() const { return mutations_; }
   /// The kernel may hold pages that no lease covers: attributes are not answered before they are gone.
   bool suspect() const { return present_.suspect > gone_.suspect; }
   /// The youngest suspect page there may be now, for SettledUpTo.
@@ -90,7 +89,7 @@ class LeaseState {
 
   /// This gateway is about to change the inode: the lease goes first, and none is taken before OnMutationEnd.
   LeaseActions OnMutationBegin();
-  LeaseActions OnMutationEnd(TimePoint hold_off_until);
+  void OnMutationEnd(TimePoint hold_off_until);
 
  private:
   bool covered() const { return present_.covered > gone_.covered; }
