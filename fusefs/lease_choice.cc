@@ -109,9 +109,12 @@ const char* LeaseModeName(LeaseMode mode) {
 
 const char* CoherenceOf(LeaseMode mode) {
   switch (mode) {
-    case LeaseMode::kO2dlm: return "strict";
-    case LeaseMode::kLocal: return "this machine";
-    default: return "pass-through";
+    case LeaseMode::kO2dlm:
+      return "strict";
+    case LeaseMode::kLocal:
+      return "this machine";
+    default:
+      return "pass-through";
   }
 }
 
