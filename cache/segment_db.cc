@@ -2,6 +2,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
@@ -43,8 +44,32 @@ class ForwardingLogger final : public rocksdb::Logger {
   }
 };
 
+/// RocksDB writes, re-reads and compares an OPTIONS file of all column families whenever one is created or
+/// dropped, most of the time that takes with 64 of them. It does without when the file cannot be made
+/// (DBOptions::fail_if_options_file_error), and we never read one.
+class NoOptionsFileSystem final : public rocksdb::FileSystemWrapper {
+ public:
+  using FileSystemWrapper::FileSystemWrapper;
+  const char* Name() const override { return "NoOptionsFileSystem"; }
+  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override {
+    if (std::string_view(path).substr(path.rfind('/') + 1).starts_with("OPTIONS-")) {
+      return rocksdb::IOStatus::NotSupported("no OPTIONS files");
+    }
+    return FileSystemWrapper::NewWritableFile(path, options, file, debug);
+  }
+};
+
+rocksdb::Env* StoreEnv() {
+  static const std::unique_ptr<rocksdb::Env> env =
+      rocksdb::NewCompositeEnv(std::make_shared<NoOptionsFileSystem>(rocksdb::FileSystem::Default()));
+  return env.get();
+}
+
 rocksdb::Options MakeOptions(const SegmentDbOptions& options) {
   rocksdb::Options db;
+  db.env = StoreEnv();
   // Segments are written once and dropped whole: never compacted, never slowed down for want of compaction.
   db.disable_auto_compactions = true;
   db.level0_file_num_compaction_trigger = kNever;

@@ -81,4 +81,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace ocfsgw::ctl
 
-int main(int argc, char** argv) { return ocfsgw::ctl::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return ocfsgw::ctl::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ocfsgwctl: %s\n", error.what());
+    return ocfsgw::kExitRuntime;
+  }
+}

@@ -89,9 +89,12 @@ MountRegistration::~MountRegistration() {
   if (path_.empty()) {
     return;
   }
-  const auto entry = ReadEntry(path_);
-  if (entry && entry->pid == pid_) {  // a successor may have taken the file over
-    unlink(path_.c_str());
+  try {
+    const auto entry = ReadEntry(path_);
+    if (entry && entry->pid == pid_) {  // a successor may have taken the file over
+      unlink(path_.c_str());
+    }
+  } catch (const std::exception&) {  // out of memory: ListMounts removes the file, the process being gone
   }
 }
 
@@ -118,6 +121,7 @@ std::vector<MountEntry> ListMounts(const std::string& directory) {
 Result<MountEntry> FindMount(const std::string& mountpoint, const std::string& directory) {
   const std::vector<MountEntry> mounts = ListMounts(directory);
   std::vector<std::string_view> names;
+  names.reserve(mounts.size());
   for (const MountEntry& mount : mounts) {
     names.push_back(mount.mountpoint);
   }

@@ -1,6 +1,5 @@
 #include "tests/cluster/gateway.h"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
@@ -41,14 +40,9 @@ Outcome Gateway::Kill() const {
 }
 
 std::string Gateway::Status() const {
-  // Standard error would not be JSON. A starved lab may lose a command once (seen under a load of 8 on 2
-  // cores); a gateway that does not answer fails the second time, too.
-  const std::string command = std::string("ocfsgwctl --mount ") + kGateway + " status --json 2>/dev/null";
-  Outcome status = Lab().On(node_, command);
-  if (!status.ok()) {
-    std::fprintf(stderr, "node %d, asked again after: %s\n", node_, status.output.c_str());
-    status = Lab().On(node_, command);
-  }
+  // Standard error would not be JSON.
+  const Outcome status =
+      Lab().On(node_, std::string("ocfsgwctl --mount ") + kGateway + " status --json 2>/dev/null");
   if (!status.ok()) {
     throw std::runtime_error("ocfsgwctl status in node " + std::to_string(node_) + ": exit status " +
                              std::to_string(status.status) + ": " + status.output);

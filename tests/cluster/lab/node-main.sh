@@ -47,18 +47,27 @@ job() { # id: runs /lab/jobs/ID.cmd; ID.status appears last and holds the exit s
   (. "/lab/jobs/$1.cmd") >"/lab/jobs/$1.out" 2>&1 </dev/null
   echo $? >"/lab/jobs/$1.status"
 }
-declare -A group=()
-while true; do
-  if read -r -t 1 verb id; then
-    case $verb in
-      run) job "$id" & group[$id]=$! ;;
-      kill) kill -KILL -- "-${group[$id]}" ;;
-    esac
-    continue
-  fi
-  running=()   # what a job printed so far reaches the host only when somebody asks for it
-  for id in "${!group[@]}"; do
-    if kill -0 "${group[$id]}" 2>/dev/null; then running+=("/lab/jobs/$id.out"); else unset "group[$id]"; fi
+# What a job printed so far reaches the host only when somebody asks for it. A process of its own does that: a `read` with a
+# time-out in the loop below would now and then time out in the middle of a line and lose that command.
+(
+  mkfifo /run/never
+  exec {never}<>/run/never
+  while true; do
+    read -r -t 1 -u "$never"
+    outputs=(/lab/jobs/*.out)
+    [ ! -e "${outputs[0]}" ] || sync "${outputs[@]}" 2>/dev/null
   done
-  [ ${#running[@]} -eq 0 ] || sync "${running[@]}" 2>/dev/null
+) &
+declare -A group=()
+while read -r verb id; do
+  case $verb in
+    run)
+      for old in "${!group[@]}"; do
+        kill -0 "${group[$old]}" 2>/dev/null || unset "group[$old]"
+      done
+      job "$id" &
+      group[$id]=$!
+      ;;
+    kill) kill -KILL -- "-${group[$id]}" ;;
+  esac
 done
