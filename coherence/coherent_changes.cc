@@ -7,7 +7,7 @@ namespace ocfsgw::coherence {
 
 Result<Entry> CoherentFs::NewEntry(const Result<Found>& found) {
   if (!found.ok()) return found.status();
-  return Entry{leases_.Get(found->node), found->attr};
+  return Entry{leases_.Get(found->node), found->attr, std::nullopt};
 }
 
 Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offset,
@@ -61,7 +61,7 @@ Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation&
                           backend_.Create(parent->node, name, mode, flags & ~(O_APPEND | O_DIRECT), caller));
   const InodePtr inode = leases_.Get(created.found.node);
   change.Add(inode);
-  return std::make_pair(Entry{inode, created.found.attr},
+  return std::make_pair(Entry{inode, created.found.attr, std::nullopt},
                         std::make_unique<OpenFile>(inode, flags, std::move(created.file), nullptr));
 }
 

@@ -16,9 +16,15 @@
 
 namespace ocfsgw::coherence {
 
+struct Attributes {
+  FileAttr attr;
+  std::optional<uint32_t> lease;  ///< The epoch of the lease that they come from.
+};
+
 struct Entry {
   InodePtr inode;
   FileAttr attr;
+  std::optional<uint32_t> lease;  ///< The epoch of the inode's lease that `attr` comes from.
 };
 
 struct WriteMode {
@@ -65,7 +71,7 @@ class CoherentFs {
   // Names and attributes (coherent_names.cc).
   Result<Entry> Root();
   Result<Entry> Lookup(const InodePtr& parent, const std::string& name);
-  Result<FileAttr> GetAttr(const InodePtr& inode);
+  Result<Attributes> GetAttr(const InodePtr& inode);
   Result<std::string> ReadLink(const InodePtr& inode);
   Result<std::shared_ptr<const Listing>> List(const InodePtr& directory);
   /// The child `ino` of a directory with attributes, if both are known under leases now. Never blocks on the
@@ -120,7 +126,7 @@ class CoherentFs {
   Result<Entry> ChildByIno(const InodePtr& parent, const LeaseView& view, const std::string& name,
                            uint64_t ino);
   Result<Entry> LookupInBackend(const InodePtr& parent, const LeaseView* view, const std::string& name);
-  Result<FileAttr> LeasedOrBackendAttr(const InodePtr& inode);
+  Result<Attributes> LeasedOrBackendAttr(const InodePtr& inode);
   InodePtr ExistingChild(const InodePtr& parent, const std::string& name);
   // Data.
   std::unique_ptr<OpenFile> OpenPinned(const InodePtr& inode, int flags);

@@ -16,20 +16,21 @@ bool IsStale(const Status& status) { return status.IsErrno(ESTALE) || status.IsE
 
 Result<Entry> CoherentFs::Root() {
   const InodePtr inode = leases_.Get(backend_.Root());
-  OCFSGW_ASSIGN_OR_RETURN(FileAttr attr, LeasedOrBackendAttr(inode));
-  return Entry{inode, attr};
+  OCFSGW_ASSIGN_OR_RETURN(const Attributes known, LeasedOrBackendAttr(inode));
+  return Entry{inode, known.attr, known.lease};
 }
 
-Result<FileAttr> CoherentFs::LeasedOrBackendAttr(const InodePtr& inode) {
+Result<Attributes> CoherentFs::LeasedOrBackendAttr(const InodePtr& inode) {
   if (const auto view = leases_.Want(inode, Urgency::kMetadata)) {
     metrics_.attributes_from_lease.Add();
-    return view->attr;
+    return Attributes{view->attr, view->epoch};
   }
   metrics_.attributes_from_backend.Add();
-  return backend_.Stat(inode->node);
+  OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, backend_.Stat(inode->node));
+  return Attributes{attr, std::nullopt};
 }
 
-Result<FileAttr> CoherentFs::GetAttr(const InodePtr& inode) {
+Result<Attributes> CoherentFs::GetAttr(const InodePtr& inode) {
   // The kernel asks before every read() whether its pages are still good: do not answer while some are not.
   leases_.AwaitSettled(inode);
   return LeasedOrBackendAttr(inode);
@@ -86,15 +87,15 @@ Result<Entry> CoherentFs::ChildByIno(const InodePtr& parent, const LeaseView& vi
   if (!node) return LookupInBackend(parent, &view, name);
   const InodePtr inode = leases_.Get(node);
   // The lease's generation, or the backend, says whether the number still stands for the same inode.
-  const auto attr = LeasedOrBackendAttr(inode);
-  if (!attr.ok()) {
-    if (IsStale(attr.status())) return LookupInBackend(parent, &view, name);
-    return attr.status();
+  const auto known = LeasedOrBackendAttr(inode);
+  if (!known.ok()) {
+    if (IsStale(known.status())) return LookupInBackend(parent, &view, name);
+    return known.status();
   }
-  if (attr->nlink == 0) return LookupInBackend(parent, &view, name);
+  if (known->attr.nlink == 0) return LookupInBackend(parent, &view, name);
   metrics_.names_from_lease.Add();
   view.names->AddNode(node);
-  return Entry{inode, *attr};
+  return Entry{inode, known->attr, known->lease};
 }
 
 Result<Entry> CoherentFs::LookupInBackend(const InodePtr& parent, const LeaseView* view,
@@ -111,7 +112,7 @@ Result<Entry> CoherentFs::LookupInBackend(const InodePtr& parent, const LeaseVie
     view->names->AddNode(found->node);
     records_.PutNode(found->node);
   }
-  return Entry{leases_.Get(found->node), found->attr};
+  return Entry{leases_.Get(found->node), found->attr, std::nullopt};
 }
 
 Result<std::string> CoherentFs::ReadLink(const InodePtr& inode) {
@@ -146,7 +147,7 @@ std::optional<Entry> CoherentFs::KnownChild(const InodePtr& directory, uint64_t 
   if (!inode) return std::nullopt;
   const auto child = leases_.Held(*inode);
   if (!child) return std::nullopt;
-  return Entry{inode, child->attr};
+  return Entry{inode, child->attr, child->epoch};
 }
 
 InodePtr CoherentFs::ExistingChild(const InodePtr& parent, const std::string& name) {

@@ -63,6 +63,7 @@ LeaseActions LeaseState::OnLost() {
   } else if (phase_ != LeasePhase::kNone) {
     ++epoch_;
     Drop(actions);
+    actions.distrust = false;  // not on the provider's thread; nobody waits for a lease that is void
   }
   return actions;
 }
@@ -72,6 +73,7 @@ LeaseActions LeaseState::OnTimer(uint32_t epoch) {
   if (phase_ == LeasePhase::kRecalled && epoch == epoch_) {
     Drop(actions);
     actions.forced = true;
+    actions.distrust = false;  // was asked for by the recall: what the timer does not wait for any longer
   }
   return actions;
 }
@@ -104,7 +106,15 @@ LeaseActions LeaseState::EndReply() {
   return actions;
 }
 
-uint64_t LeaseState::BeginUncovered() {
+bool LeaseState::Trust(uint32_t epoch) {
+  if (phase_ != LeasePhase::kHeld || epoch != epoch_ || suspect()) return false;
+  if (!trusted()) trust_ = ++present_.covered;
+  return true;
+}
+
+uint64_t LeaseState::BeginUncovered(LeaseActions& actions) {
+  actions.distrust = trusted();
+  trust_ = 0;
   open_.push_back(++present_.suspect);
   return present_.suspect;
 }
@@ -139,6 +149,7 @@ void LeaseState::OnMutationEnd(TimePoint hold_off_until) {
 void LeaseState::Drop(LeaseActions& actions) {
   phase_ = LeasePhase::kNone;
   actions.release = true;
+  actions.distrust = trusted();
   if (covered()) {
     gone_.covered = present_.covered;
     ++present_.suspect;

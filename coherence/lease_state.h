@@ -22,8 +22,9 @@ struct PageMarks {
 
 /// What the driver has to do after an event, in this order, outside of every mutex.
 struct LeaseActions {
-  bool release = false;      ///< Give the lease back now.
-  bool acquire = false;      ///< Ask the provider, on an acquisition thread; then OnGranted or OnRefused.
+  bool distrust = false;  ///< Have the kernel ask for the attributes again: before `release`, on this thread.
+  bool release = false;   ///< Give the lease back now.
+  bool acquire = false;   ///< Ask the provider, on an acquisition thread; then OnGranted or OnRefused.
   bool invalidate = false;   ///< Take all pages back from the kernel but those of requests in flight; then
                              ///< OnInvalidated with `marks`.
   bool start_timer = false;  ///< Call OnTimer with the present epoch after half the recall deadline.
@@ -40,6 +41,10 @@ struct LeaseActions {
 /// ticket before it touches the backend and closes it after it was answered: until then its pages count as
 /// present, and no invalidation takes them back.
 ///
+/// The kernel may also be told to trust attributes for as long as the lease is held. They count as covered,
+/// and as there is nothing to wait for in taking them back, that comes first in every release, forced or not:
+/// from then on the kernel asks before it uses what it has.
+///
 /// 1. kHeld implies that no change of our own is under way.
 /// 2. The epoch grows whenever something that was allowed before is not allowed any more.
 /// 3. A lease is released with covered pages in the kernel only by force or by a local change; they are
@@ -48,6 +53,7 @@ struct LeaseActions {
 /// starts its
 ///    own at once, since an older one may be waiting for a page of a READ that waits for the very writer
 ///    behind the recall.
+/// 5. Attributes are trusted only while nothing is suspect.
 class LeaseState {
  public:
   LeasePhase phase() const { return phase_; }
@@ -82,8 +88,14 @@ class LeaseState {
   bool BeginReply(uint32_t epoch);
   LeaseActions EndReply();
 
+  /// Whether the kernel may be told to trust attributes that belong to the lease of `epoch`. The answer may
+  /// be sent at any time after this: the kernel drops attributes that it asked for before an invalidation.
+  bool Trust(uint32_t epoch);
+  /// Whether pages that the kernel has may be kept for another open of the file.
+  bool MayKeepPages() const { return held() && !suspect(); }
+
   /// A ticket for an answer that no lease covers; before the backend is touched.
-  uint64_t BeginUncovered();
+  uint64_t BeginUncovered(LeaseActions& actions);
   /// The answer has been sent, or there was none.
   LeaseActions EndUncovered(uint64_t ticket);
 
@@ -93,6 +105,7 @@ class LeaseState {
 
  private:
   bool covered() const { return present_.covered > gone_.covered; }
+  bool trusted() const { return trust_ > gone_.covered; }
   void Drop(LeaseActions& actions);     // lease given back first, the kernel's pages taken back after it
   void Advance(LeaseActions& actions);  // next step of a recall
   void TakeBackSuspects(LeaseActions& actions);  // unless that is being done, or can have no effect yet
@@ -108,6 +121,7 @@ class LeaseState {
   uint32_t replies_ = 0;        // answers being sent under the present or the recalled lease
   PageMarks present_;
   PageMarks gone_;
+  uint64_t trust_ = 0;          // the covered mark of the attributes that the kernel trusts
   std::vector<uint64_t> open_;  // tickets, ascending
   TimePoint hold_off_until_{};
 };

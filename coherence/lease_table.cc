@@ -95,6 +95,16 @@ bool LeaseTable::StillHeld(const Inode& inode, uint32_t epoch) const {
   return inode.state.held() && inode.state.epoch() == epoch;
 }
 
+bool LeaseTable::Trust(Inode& inode, uint32_t epoch) {
+  MutexLock lock(inode.mutex);
+  return inode.state.Trust(epoch);
+}
+
+bool LeaseTable::MayKeepPages(const Inode& inode) const {
+  MutexLock lock(inode.mutex);
+  return inode.state.MayKeepPages();
+}
+
 bool LeaseTable::Settled(const Inode& inode) const {
   MutexLock lock(inode.mutex);
   return !inode.state.suspect();
@@ -155,6 +165,7 @@ void LeaseTable::Step(const InodePtr& inode, const Event& event) {
 
 void LeaseTable::Do(const InodePtr& inode, Todo todo) {
   if (todo.actions.forced) metrics_.forced_releases.Add();
+  if (todo.actions.distrust) kernel_.ForgetAttributes(inode->id());
   if (todo.actions.release) {
     if (todo.key.generation != 0) provider_->Release(todo.key);
   }

@@ -63,6 +63,11 @@ class LeaseTable final : public LeaseListener {
   /// A view if the lease is held now. Never blocks.
   std::optional<LeaseView> Held(const Inode& inode) const;
   bool StillHeld(const Inode& inode, uint32_t epoch) const;
+  /// Whether the kernel may be told to trust attributes of the lease of `epoch` until they are taken back.
+  /// Call right before the answer.
+  bool Trust(Inode& inode, uint32_t epoch);
+  /// Whether the kernel's pages are good for another open.
+  bool MayKeepPages(const Inode& inode) const;
 
   /// Whether the kernel has no pages of this inode that no lease covers.
   bool Settled(const Inode& inode) const;

@@ -44,11 +44,15 @@ class Mutation {
       if (known.inode == part.inode) return;
     }
     leases_.Step(part.inode, [&](Inode& i) REQUIRES(i.mutex) {
+      LeaseActions pages;
       if (part.pages) {
         i.in_flight.push_back(*part.pages);
-        part.ticket = i.state.BeginUncovered();  // before the lease goes, whose pages are then taken back
+        part.ticket =
+            i.state.BeginUncovered(pages);  // before the lease goes, whose pages are then taken back
       }
-      return i.state.OnMutationBegin();
+      LeaseActions actions = i.state.OnMutationBegin();
+      actions.distrust |= pages.distrust;
+      return actions;
     });
     parts_.push_back(std::move(part));
   }

@@ -41,8 +41,11 @@ class PageRequest {
   /// been taken back, which begins when this object is destroyed. Call before the backend is read, destroy
   /// after the answer.
   void BeginUncovered() {
-    MutexLock lock(inode_->mutex);
-    ticket_ = inode_->state.BeginUncovered();
+    leases_.Step(inode_, [this](Inode& i) REQUIRES(i.mutex) {
+      LeaseActions actions;
+      ticket_ = i.state.BeginUncovered(actions);
+      return actions;
+    });
   }
 
  private:

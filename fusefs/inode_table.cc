@@ -18,8 +18,8 @@ coherence::InodePtr InodeTable::Get(fuse_ino_t ino) const {
 fuse_entry_param InodeTable::Remember(const coherence::Entry& entry) {
   fuse_entry_param param{};
   param.attr = ToStat(entry.attr);
-  param.attr_timeout = kKernelTimeoutSeconds;
-  param.entry_timeout = kKernelTimeoutSeconds;
+  param.attr_timeout = kNoTimeoutSeconds;
+  param.entry_timeout = kNoTimeoutSeconds;
   MutexLock lock(mutex_);
   const auto [it, added] = by_id_.try_emplace(entry.inode->id(), next_);
   if (added) ++next_;
@@ -41,6 +41,8 @@ void InodeTable::Forget(fuse_ino_t ino, uint64_t lookups) {
   by_id_.erase(dropped->id());
   by_ino_.erase(it);
 }
+
+bool InodeTable::Guarded(fuse_ino_t /*ino*/) const { return true; }
 
 std::optional<fuse_ino_t> InodeTable::IdOf(InodeId id) const {
   MutexLock lock(mutex_);

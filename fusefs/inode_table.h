@@ -25,6 +25,8 @@ class InodeTable {
   /// Counts one lookup of the inode; what the kernel is to be told of it.
   fuse_entry_param Remember(const coherence::Entry& entry);
   void Forget(fuse_ino_t ino, uint64_t lookups);
+  /// Whether what the kernel has of it would be taken back if this process died.
+  bool Guarded(fuse_ino_t ino) const;
   /// The id under which the kernel knows the inode at present.
   std::optional<fuse_ino_t> IdOf(InodeId id) const;
   size_t size() const;

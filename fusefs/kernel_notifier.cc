@@ -1,6 +1,7 @@
 #include "fusefs/kernel_notifier.h"
 
 #include <cerrno>
+#include <thread>
 
 #include "base/log.h"
 
@@ -10,10 +11,16 @@ namespace {
 /// One queued task per inode at most (LeaseState's invariant 4): this is never reached.
 constexpr size_t kQueueMax = 1 << 22;
 
+/// An answer that tells the kernel of an inode may have been written while the thread that asked has not made
+/// the inode yet; after it is made, or forgotten again, the notification means something.
+constexpr int kUnknownAttempts = 200;
+constexpr auto kUnknownPause = std::chrono::milliseconds(1);
+
 }  // namespace
 
 KernelNotifier::KernelNotifier()
-    : executor_({.name = "notify", .threads = kThreads, .queue_max = kQueueMax}) {}
+    : attributes_({.name = "attributes", .threads = kAttributeThreads, .queue_max = kQueueMax}),
+      pages_({.name = "notify", .threads = kThreads, .queue_max = kQueueMax}) {}
 
 void KernelNotifier::Attach(fuse_session* session, const InodeTable* inodes) {
   inodes_ = inodes;
@@ -22,34 +29,52 @@ void KernelNotifier::Attach(fuse_session* session, const InodeTable* inodes) {
 
 void KernelNotifier::Detach() {
   session_.store(nullptr, std::memory_order_release);
-  executor_.Stop();
+  attributes_.Stop();
+  pages_.Stop();
 }
 
-void KernelNotifier::InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
-                                     std::function<void()> done) {
-  const bool posted = executor_.Post([this, inode, ranges = std::move(ranges), done] {
-    Notify(inode, ranges);
-    done();
-  });
-  if (!posted) done();  // stopping: the mount is gone, and the kernel's pages with it
+bool KernelNotifier::Invalidate(fuse_session* session, fuse_ino_t ino, off_t offset, off_t length) {
+  const int error = fuse_lowlevel_notify_inval_inode(session, ino, offset, length);
+  if (error == -ENOENT) return false;
+  if (error != 0 && error != -ENOTCONN && error != -EBADF) {
+    log::Error("the kernel refused to forget what it has of node {}: error {}", ino, -error);
+  }
+  return true;
 }
 
-void KernelNotifier::Notify(InodeId inode, const std::vector<coherence::ByteRange>& ranges) const {
+void KernelNotifier::ForgetAttributes(InodeId inode) {
+  fuse_session* const session = session_.load(std::memory_order_acquire);
+  if (session == nullptr) return;
+  for (int attempt = 0; attempt < kUnknownAttempts; ++attempt) {
+    const auto ino = inodes_->IdOf(inode);
+    if (!ino || Invalidate(session, *ino, -1, 0)) return;
+    std::this_thread::sleep_for(kUnknownPause);
+  }
+}
+
+void KernelNotifier::ForgetPages(InodeId inode, const std::vector<coherence::ByteRange>& ranges) const {
   fuse_session* const session = session_.load(std::memory_order_acquire);
   if (session == nullptr) return;
   const auto ino = inodes_->IdOf(inode);
   if (!ino) return;
-  const auto invalidate = [&](off_t offset, off_t length) {
-    const int error = fuse_lowlevel_notify_inval_inode(session, *ino, offset, length);
-    if (error != 0 && error != -ENOENT && error != -ENOTCONN && error != -EBADF) {
-      log::Error("the kernel refused to give pages of inode {} back: error {}", inode.ino, -error);
-    }
-  };
-  invalidate(-1, 0);  // the attributes
   for (const auto& range : ranges) {
-    invalidate(static_cast<off_t>(range.begin),
+    Invalidate(session, *ino, static_cast<off_t>(range.begin),
                range.end == coherence::ByteRange::kToEnd ? 0 : static_cast<off_t>(range.end - range.begin));
   }
+}
+
+void KernelNotifier::InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
+                                     std::function<void()> done) {
+  // What cannot be posted any more need not be done: the mount is gone, and what the kernel had with it.
+  const bool posted = attributes_.Post([this, inode, ranges = std::move(ranges), done] {
+    ForgetAttributes(inode);
+    const bool more = pages_.Post([this, inode, ranges, done] {
+      ForgetPages(inode, ranges);
+      done();
+    });
+    if (!more) done();
+  });
+  if (!posted) done();
 }
 
 }  // namespace ocfsgw::fusefs

@@ -11,13 +11,16 @@
 
 namespace ocfsgw::fusefs {
 
-/// Takes pages back from the kernel on threads of its own, since the notification may wait for a page that a
-/// request of ours holds locked. Thread-safe.
+/// Takes attributes and pages back from the kernel on threads of its own, since the notification may wait for
+/// a page that a request of ours holds locked. Attributes have threads of their own, since nothing holds
+/// those up: once they are gone, the kernel asks before it uses a page. Thread-safe.
 class KernelNotifier final : public coherence::KernelCache {
  public:
   /// Notifications that may wait at once. Each waits for at most one inode's requests, and a lease is
   /// released without them after half the recall deadline, so the number bounds latency, not progress.
   static constexpr size_t kThreads = 8;
+
+  static constexpr size_t kAttributeThreads = 4;
 
   KernelNotifier();
 
@@ -26,15 +29,19 @@ class KernelNotifier final : public coherence::KernelCache {
   /// Waits for the notifications under way.
   void Detach();
 
+  void ForgetAttributes(InodeId inode) override;
   void InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
                        std::function<void()> done) override;
 
  private:
-  void Notify(InodeId inode, const std::vector<coherence::ByteRange>& ranges) const;
+  void ForgetPages(InodeId inode, const std::vector<coherence::ByteRange>& ranges) const;
+  /// True if the kernel has done it, false if it does not know the inode.
+  static bool Invalidate(fuse_session* session, fuse_ino_t ino, off_t offset, off_t length);
 
   std::atomic<fuse_session*> session_{nullptr};
   const InodeTable* inodes_ = nullptr;  // set before session_, which publishes it
-  AsioExecutor executor_;
+  AsioExecutor attributes_;
+  AsioExecutor pages_;
 };
 
 }  // namespace ocfsgw::fusefs

@@ -18,11 +18,12 @@ void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* /*fi*/) {
   MountContext& context = Context(req);
   // The answer has to wait for pages that the kernel gives back only when READs and WRITEs are answered: not
   // here, where the last worker may be needed for them.
-  if (!context.fs.leases().Settled(*inode) &&
-      context.settlers.Post([req, inode, &context] { ReplyAttr(req, context.fs.GetAttr(inode)); })) {
+  if (!context.fs.leases().Settled(*inode) && context.settlers.Post([req, ino, inode, &context] {
+        ReplyAttr(req, ino, inode, context.fs.GetAttr(inode));
+      })) {
     return;
   }
-  ReplyAttr(req, context.fs.GetAttr(inode));
+  ReplyAttr(req, ino, inode, context.fs.GetAttr(inode));
 }
 
 FileTime ToFileTime(const timespec& time) { return {time.tv_sec, static_cast<uint32_t>(time.tv_nsec)}; }
@@ -45,8 +46,13 @@ void SetAttr(fuse_req_t req, fuse_ino_t ino, struct stat* attr, int to_set, fuse
   if (!inode) return;
   coherence::CoherentFs& fs = Context(req).fs;
   coherence::Mutation change(fs.leases());
-  ReplyAttr(req,
-            fs.SetAttr(change, inode, ToChange(*attr, to_set), fi != nullptr ? &OpenFiles::Of(fi) : nullptr));
+  const auto changed =
+      fs.SetAttr(change, inode, ToChange(*attr, to_set), fi != nullptr ? &OpenFiles::Of(fi) : nullptr);
+  if (changed.ok()) {
+    ReplyAttr(req, ino, inode, coherence::Attributes{*changed, std::nullopt});
+  } else {
+    ReplyStatus(req, changed.status());
+  }
 }
 
 void ReadLink(fuse_req_t req, fuse_ino_t ino) {

@@ -16,11 +16,11 @@ using coherence::InodePtr;
 using coherence::Mutation;
 using coherence::OpenFile;
 
-/// Tells the kernel how to treat the handle. Pages are never kept from an earlier open. FLUSH is needed only
-/// where something was written, since it is there to report errors of writes.
-void Describe(const OpenFile& file, fuse_file_info* fi) {
+/// Tells the kernel how to treat the handle. Pages of earlier opens are kept while a lease covers them. FLUSH
+/// is needed only where something was written, since it is there to report errors of writes.
+void Describe(CoherentFs& fs, const OpenFile& file, fuse_file_info* fi) {
   fi->direct_io = file.direct();
-  fi->keep_cache = 0;
+  fi->keep_cache = fs.leases().MayKeepPages(*file.inode());
   fi->noflush = (fi->flags & O_ACCMODE) == O_RDONLY;
 }
 
@@ -32,7 +32,7 @@ void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
     ReplyStatus(req, file.status());
     return;
   }
-  Describe(**file, fi);
+  Describe(Context(req).fs, **file, fi);
   OpenFiles& open = Context(req).files;
   fi->fh = open.Add(std::move(*file));
   if (fuse_reply_open(req, fi) != 0) open.Remove(fi->fh);
@@ -48,7 +48,7 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
     ReplyStatus(req, created.status());
     return;
   }
-  Describe(*created->second, fi);
+  Describe(context.fs, *created->second, fi);
   fi->fh = context.files.Add(std::move(created->second));
   const fuse_entry_param param = context.inodes.Remember(created->first);
   if (fuse_reply_create(req, &param, fi) != 0) {

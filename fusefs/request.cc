@@ -3,6 +3,16 @@
 #include <cerrno>
 
 namespace ocfsgw::fusefs {
+namespace {
+
+double AttrTimeout(const MountContext& context, fuse_ino_t ino, const coherence::InodePtr& inode,
+                   std::optional<uint32_t> lease) {
+  return lease && context.inodes.Guarded(ino) && context.fs.leases().Trust(*inode, *lease)
+             ? kWhileLeasedSeconds
+             : kNoTimeoutSeconds;
+}
+
+}  // namespace
 
 int ToErrno(const Status& status) {
   switch (status.code()) {
@@ -57,18 +67,25 @@ void ReplyEntry(fuse_req_t req, const Result<coherence::Entry>& entry) {
     ReplyStatus(req, entry.status());
     return;
   }
-  InodeTable& inodes = Context(req).inodes;
-  const fuse_entry_param param = inodes.Remember(*entry);
-  if (fuse_reply_entry(req, &param) != 0) inodes.Forget(param.ino, 1);
+  MountContext& context = Context(req);
+  const fuse_entry_param param = Offer(context, *entry);
+  if (fuse_reply_entry(req, &param) != 0) context.inodes.Forget(param.ino, 1);
 }
 
-void ReplyAttr(fuse_req_t req, const Result<coherence::FileAttr>& attr) {
-  if (!attr.ok()) {
-    ReplyStatus(req, attr.status());
+fuse_entry_param Offer(MountContext& context, const coherence::Entry& entry) {
+  fuse_entry_param param = context.inodes.Remember(entry);
+  param.attr_timeout = AttrTimeout(context, param.ino, entry.inode, entry.lease);
+  return param;
+}
+
+void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,
+               const Result<coherence::Attributes>& known) {
+  if (!known.ok()) {
+    ReplyStatus(req, known.status());
     return;
   }
-  const struct stat st = ToStat(*attr);
-  fuse_reply_attr(req, &st, kKernelTimeoutSeconds);
+  const struct stat st = ToStat(known->attr);
+  fuse_reply_attr(req, &st, AttrTimeout(Context(req), ino, inode, known->lease));
 }
 
 coherence::Caller CallerOf(fuse_req_t req) {

@@ -38,13 +38,18 @@ struct stat ToStat(const coherence::FileAttr& attr);
 void ReplyStatus(fuse_req_t req, const Status& status);
 /// Answers LOOKUP and its like; counts the lookup, and takes it back if the kernel did not get the answer.
 void ReplyEntry(fuse_req_t req, const Result<coherence::Entry>& entry);
-void ReplyAttr(fuse_req_t req, const Result<coherence::FileAttr>& attr);
+void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,
+               const Result<coherence::Attributes>& known);
+
+/// Counts one lookup of the inode; what the kernel is to be told of it.
+fuse_entry_param Offer(MountContext& context, const coherence::Entry& entry);
 
 coherence::Caller CallerOf(fuse_req_t req);
 
-/// The kernel trusts nothing we say for longer than the request: what keeps a dead daemon from serving stale
-/// data.
-inline constexpr double kKernelTimeoutSeconds = 0;
+/// How long the kernel may trust attributes: until they are taken back while their lease is held, else not
+/// beyond the request.
+inline constexpr double kWhileLeasedSeconds = 1e9;
+inline constexpr double kNoTimeoutSeconds = 0;
 
 /// Adds this folder's handlers to a table of operations, one function per file.
 void AddNameOperations(fuse_lowlevel_ops& ops);

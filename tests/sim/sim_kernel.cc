@@ -15,12 +15,36 @@ void SimKernel::UnlockPage(InodeId id) {
   changed_.notify_all();
 }
 
+void SimKernel::ForgetAttributes(InodeId inode) {
+  const std::lock_guard lock(mutex_);
+  Attributes& attributes = attributes_[inode];
+  ++attributes.version;
+  attributes.trusted_size.reset();
+}
+
+Result<uint64_t> SimKernel::Size(CoherentFs& fs, const coherence::InodePtr& inode) {
+  uint64_t version = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const Attributes& known = attributes_[inode->id()];
+    if (known.trusted_size) return *known.trusted_size;
+    version = known.version;
+  }
+  OCFSGW_ASSIGN_OR_RETURN(const coherence::Attributes answer, fs.GetAttr(inode));
+  if (answer.lease && fs.leases().Trust(*inode, *answer.lease)) {
+    const std::lock_guard lock(mutex_);
+    Attributes& attributes = attributes_[inode->id()];
+    if (attributes.version == version) attributes.trusted_size = answer.attr.size;
+  }
+  return answer.attr.size;
+}
+
 Result<std::string> SimKernel::Read(CoherentFs& fs, OpenFile& file) {
   const InodeId id = file.inode()->id();
-  OCFSGW_ASSIGN_OR_RETURN(const coherence::FileAttr attr, fs.GetAttr(file.inode()));
+  OCFSGW_ASSIGN_OR_RETURN(const uint64_t size, Size(fs, file.inode()));
   std::unique_lock guard(mutex_);
   changed_.wait(guard, [&] { return !pages_[id].locked; });
-  if (pages_[id].uptodate) return pages_[id].bytes.substr(0, attr.size);
+  if (pages_[id].uptodate) return pages_[id].bytes.substr(0, size);
   LockPage(guard, id);
   guard.unlock();
   std::string got;
@@ -59,6 +83,7 @@ Status SimKernel::Write(CoherentFs& fs, OpenFile& file, const std::string& bytes
 void SimKernel::InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
                                 std::function<void()> done) {
   const bool posted = notifiers_.Post([this, inode, ranges = std::move(ranges), done] {
+    ForgetAttributes(inode);
     for (const auto& range : ranges) {
       if (range.begin >= kPage) continue;
       std::unique_lock guard(mutex_);

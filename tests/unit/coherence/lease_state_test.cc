@@ -26,6 +26,17 @@ LeaseState HeldWithPages() {
   return state;
 }
 
+uint64_t BeginUncovered(LeaseState& state) {
+  LeaseActions actions;
+  return state.BeginUncovered(actions);
+}
+
+LeaseState HeldAndTrusted() {
+  LeaseState state = Held();
+  EXPECT_TRUE(state.Trust(state.epoch()));
+  return state;
+}
+
 TEST(LeaseState, WantAcquiresOnceAndIsServedWhenGranted) {
   LeaseState state;
   EXPECT_TRUE(state.OnWant(false, kNow).acquire);
@@ -157,7 +168,7 @@ TEST(LeaseState, ATimerOfAnEarlierRecallDoesNothing) {
 
 TEST(LeaseState, AChangeOfOurOwnReleasesFirstAndItsPagesAreSuspectUntilTheyAreTakenBackAfterTheAnswer) {
   LeaseState state = HeldWithPages();
-  const uint64_t ticket = state.BeginUncovered();
+  const uint64_t ticket = BeginUncovered(state);
   const LeaseActions begin = state.OnMutationBegin();
   EXPECT_TRUE(begin.release);
   EXPECT_TRUE(state.suspect());
@@ -186,10 +197,10 @@ TEST(LeaseState, AChangeWithoutPagesTakesBackWhatTheLeaseCovered) {
 
 TEST(LeaseState, AnAnswerBeingPreparedWithoutALeaseIsSuspectFromTheStart) {
   LeaseState state;
-  const uint64_t first = state.BeginUncovered();
+  const uint64_t first = BeginUncovered(state);
   EXPECT_TRUE(state.suspect()) << "another reader may wait for the very page";
   const uint64_t mark = state.suspect_mark();
-  const uint64_t second = state.BeginUncovered();
+  const uint64_t second = BeginUncovered(state);
   const LeaseActions end = state.EndUncovered(first);
   EXPECT_TRUE(end.invalidate);
   state.OnInvalidated(end.marks);
@@ -209,9 +220,9 @@ TEST(LeaseState, AGrantDuringAChangeIsGivenBack) {
 
 TEST(LeaseState, UncoveredAnswersAreTakenBackOneInvalidationAfterTheOther) {
   LeaseState state;
-  const LeaseActions first = state.EndUncovered(state.BeginUncovered());
+  const LeaseActions first = state.EndUncovered(BeginUncovered(state));
   EXPECT_TRUE(first.invalidate);
-  EXPECT_FALSE(state.EndUncovered(state.BeginUncovered()).invalidate) << "one at a time";
+  EXPECT_FALSE(state.EndUncovered(BeginUncovered(state)).invalidate) << "one at a time";
   const LeaseActions again = state.OnInvalidated(first.marks);
   EXPECT_TRUE(again.invalidate) << "the second answer came after the first invalidation had begun";
   EXPECT_TRUE(state.suspect());
@@ -224,7 +235,7 @@ TEST(LeaseState, UncoveredAnswersAreTakenBackOneInvalidationAfterTheOther) {
 // the lease released.
 TEST(LeaseState, ARecallDoesNotWaitForAnOlderInvalidation) {
   LeaseState state;
-  const LeaseActions older = state.EndUncovered(state.BeginUncovered());
+  const LeaseActions older = state.EndUncovered(BeginUncovered(state));
   ASSERT_TRUE(older.invalidate);
   state.OnWant(true, kNow);
   state.OnGranted();
@@ -239,7 +250,7 @@ TEST(LeaseState, ARecallDoesNotWaitForAnOlderInvalidation) {
 
 TEST(LeaseState, ARecallDoesNotWaitForUncoveredAnswers) {
   LeaseState state = HeldWithPages();
-  const uint64_t ticket = state.BeginUncovered();
+  const uint64_t ticket = BeginUncovered(state);
   const LeaseActions recall = state.OnRecall(kLater);
   EXPECT_TRUE(state.OnInvalidated(recall.marks).release)
       << "the ticket's READ may wait for the writer behind it";
@@ -256,6 +267,67 @@ TEST(LeaseState, LostLeasesAreVoidAtOnceAndTheirPagesTakenBack) {
   EXPECT_TRUE(lost.invalidate);
   EXPECT_TRUE(state.suspect());
   EXPECT_FALSE(state.BeginReply(epoch));
+}
+
+TEST(LeaseState, TrustedAttributesAreTakenBackBeforeARecallReleases) {
+  LeaseState state = HeldAndTrusted();
+  const LeaseActions recall = state.OnRecall(kLater);
+  EXPECT_TRUE(recall.invalidate);
+  EXPECT_FALSE(recall.release);
+  EXPECT_TRUE(state.OnInvalidated(recall.marks).release);
+}
+
+TEST(LeaseState, AttributesAreTrustedOnlyUnderTheLeaseTheyCameFrom) {
+  LeaseState state = Held();
+  const uint32_t epoch = state.epoch();
+  state.OnRecall(kNow);
+  EXPECT_FALSE(state.Trust(epoch));
+  state.OnWant(false, kLater);
+  state.OnGranted();
+  EXPECT_FALSE(state.Trust(epoch));
+  EXPECT_TRUE(state.Trust(state.epoch()));
+}
+
+TEST(LeaseState, ALocalChangeAndAForcedReleaseDistrustFirst) {
+  LeaseState changed = HeldAndTrusted();
+  LeaseState read = changed;
+  const LeaseActions begin = changed.OnMutationBegin();
+  EXPECT_TRUE(begin.distrust);
+  EXPECT_TRUE(begin.release);
+  read.OnRecall(kNow);
+  const LeaseActions want = read.OnWant(true, kNow);
+  EXPECT_TRUE(want.distrust);
+  EXPECT_TRUE(want.forced);
+}
+
+TEST(LeaseState, TheTimerDoesNotWaitForTheKernelAgain) {
+  LeaseState state = HeldAndTrusted();
+  state.OnRecall(kLater);
+  const LeaseActions timer = state.OnTimer(state.epoch());
+  EXPECT_TRUE(timer.release);
+  EXPECT_FALSE(timer.distrust);
+  EXPECT_TRUE(state.suspect()) << "they have not been taken back";
+}
+
+TEST(LeaseState, NothingIsTrustedWhilePagesAreSuspect) {
+  LeaseState state = HeldAndTrusted();
+  LeaseActions actions;
+  const uint64_t ticket = state.BeginUncovered(actions);
+  EXPECT_TRUE(actions.distrust) << "a read would use the page without asking";
+  EXPECT_FALSE(state.Trust(state.epoch()));
+  EXPECT_FALSE(state.MayKeepPages());
+  const LeaseActions end = state.EndUncovered(ticket);
+  EXPECT_FALSE(state.Trust(state.epoch()));
+  state.OnInvalidated(end.marks);
+  EXPECT_TRUE(state.Trust(state.epoch()));
+  EXPECT_TRUE(state.MayKeepPages());
+}
+
+TEST(LeaseState, WhatIsTrustedIsDistrustedOnce) {
+  LeaseState state = HeldAndTrusted();
+  EXPECT_TRUE(state.Trust(state.epoch()));
+  EXPECT_TRUE(state.OnMutationBegin().distrust);
+  EXPECT_FALSE(state.OnMutationBegin().distrust);
 }
 
 }  // namespace
