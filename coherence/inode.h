@@ -10,6 +10,7 @@
 #include "coherence/attr.h"
 #include "coherence/backend.h"
 #include "coherence/directory.h"
+#include "coherence/hold_off.h"
 #include "coherence/kernel_cache.h"
 #include "coherence/lease_provider.h"
 #include "coherence/lease_state.h"
@@ -34,6 +35,7 @@ struct Inode {
   mutable Mutex mutex;
   CondVar changed;  ///< Signalled after every event of `state`.
   LeaseState state GUARDED_BY(mutex);
+  HoldOff hold_off GUARDED_BY(mutex);
   LeaseKey key GUARDED_BY(mutex);
   FileAttr attr GUARDED_BY(mutex);
   Stamp stamp GUARDED_BY(mutex);

@@ -6,13 +6,13 @@
 
 namespace ocfsgw::coherence {
 
-LeaseActions LeaseState::OnWant(bool urgent, TimePoint now) {
+LeaseActions LeaseState::OnWant(bool urgent, TimePoint now, bool contended) {
   LeaseActions actions;
   if (phase_ == LeasePhase::kRecalled && urgent) {
     Drop(actions);
     actions.forced = actions.release;
   }
-  if (phase_ == LeasePhase::kNone && mutations_ == 0 && (urgent || now >= hold_off_until_)) {
+  if (phase_ == LeasePhase::kNone && mutations_ == 0 && ((urgent && !contended) || now >= hold_off_until_)) {
     phase_ = LeasePhase::kAcquiring;
     cancelled_ = false;
     actions.acquire = true;

@@ -71,9 +71,10 @@ class LeaseState {
            open_.empty();
   }
 
-  /// Somebody would like to serve from caches. `urgent`: the kernel waits with a locked page (READ), so the
-  /// hold-off does not count and a recalled lease is given back by force before a new one is asked for.
-  LeaseActions OnWant(bool urgent, TimePoint now);
+  /// Somebody would like to serve from caches. `urgent`: the kernel waits with a locked page (READ), so a
+  /// recalled lease is given back by force before a new one is asked for, and the hold-off does not count
+  /// unless the inode is `contended`.
+  LeaseActions OnWant(bool urgent, TimePoint now, bool contended = false);
   LeaseActions OnGranted();
   LeaseActions OnRefused(TimePoint hold_off_until);
   /// The lock is wanted by another (or the lease is not worth keeping: then with a hold-off in the past).

@@ -57,6 +57,14 @@ void LeaseTable::Erase(const Inode& inode) {
   if (it != shard.inodes.end() && it->second.expired()) shard.inodes.erase(it);
 }
 
+void LeaseTable::NoteTaken(Inode& inode) const {
+  if (inode.state.held()) inode.hold_off.OnTaken(clock_.Now(), config_.hold_off);
+}
+
+TimePoint LeaseTable::HoldOffEnd(const Inode& inode) const {
+  return inode.hold_off.End(clock_.Now(), config_.hold_off);
+}
+
 std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency) {
   if (provider_ == nullptr) return std::nullopt;
   inode->used.store(true, std::memory_order_relaxed);
@@ -70,7 +78,8 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
     {
       MutexLock lock(inode->mutex);
       if (inode->state.held()) return View(*inode);
-      todo = Note(inode, *inode, inode->state.OnWant(urgent, clock_.Now()));
+      todo = Note(inode, *inode,
+                  inode->state.OnWant(urgent, clock_.Now(), inode->hold_off.contended(config_.hold_off)));
       acquiring = inode->state.phase() == LeasePhase::kAcquiring;
     }
     Do(inode, std::move(todo));
@@ -187,7 +196,7 @@ void LeaseTable::Do(const InodePtr& inode, Todo todo) {
   }
   if (todo.actions.acquire && !acquirers_.Post([this, inode] { Acquire(inode); })) {
     metrics_.refusals.Add();
-    Step(inode, [this](Inode& i) REQUIRES(i.mutex) { return i.state.OnRefused(HoldOffEnd()); });
+    Step(inode, [this](Inode& i) REQUIRES(i.mutex) { return i.state.OnRefused(HoldOffEnd(i)); });
   }
 }
 
@@ -211,13 +220,14 @@ void LeaseTable::Acquire(const InodePtr& inode) {
   const auto grant = AskProvider(inode);
   if (!grant.ok()) {
     metrics_.refusals.Add();
-    Step(inode, [this](Inode& i) REQUIRES(i.mutex) { return i.state.OnRefused(HoldOffEnd()); });
+    Step(inode, [this](Inode& i) REQUIRES(i.mutex) { return i.state.OnRefused(HoldOffEnd(i)); });
     return;
   }
   metrics_.acquisitions.Add();
   bool distrusted = false;
   Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
     i.key = grant->key;
+    i.hold_off.OnGranted(clock_.Now());
     const LeaseActions actions = i.state.OnGranted();
     if (!actions.release) {
       i.attr = *grant->attr;
@@ -277,7 +287,8 @@ void LeaseTable::OnRecall(InodeId id, LeaseKey key) {
     if (!acquiring && i.key != key) return LeaseActions{};
     i.recalled = !acquiring;
     if (acquiring) i.key = key;  // the grant is on its way here; its lease is closed by the recall's key
-    return i.state.OnRecall(HoldOffEnd());
+    NoteTaken(i);
+    return i.state.OnRecall(HoldOffEnd(i));
   });
 }
 

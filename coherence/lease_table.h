@@ -27,13 +27,13 @@ struct LeaseConfig {
   Duration recall_deadline = std::chrono::seconds(5);
   /// After a recall or a local change, metadata is answered by the backend for so long before a lease is
   /// asked for again, so that an inode being written all the time costs nobody lock traffic.
-  Duration hold_off = std::chrono::milliseconds(500);
+  HoldOff::Limits hold_off;
 };
 
 enum class Urgency {
   kMetadata,  ///< Respects the hold-off; without a lease the backend is asked.
-  kPages,     ///< The kernel waits for pages, which may only be answered under a lease if there is one to be
-              ///< had.
+  kPages,     ///< The kernel waits for pages, which are answered under a lease unless none can be had or the
+              ///< inode is contended.
 };
 
 /// All inodes of the mount and their leases: drives LeaseState with a provider, the kernel and a timer.
@@ -84,7 +84,9 @@ class LeaseTable final : public LeaseListener {
 
   size_t held() const;
   const LeaseConfig& config() const { return config_; }
-  TimePoint HoldOffEnd() const { return clock_.Now() + config_.hold_off; }
+  /// A local change begins, or a lease was recalled: what that does to the hold-off.
+  void NoteTaken(Inode& inode) const REQUIRES(inode.mutex);
+  TimePoint HoldOffEnd(const Inode& inode) const REQUIRES(inode.mutex);
   LeaseProvider* provider() const { return provider_; }
 
   void OnRecall(InodeId id, LeaseKey key) override;

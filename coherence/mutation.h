@@ -19,7 +19,7 @@ class Mutation {
     for (const Part& part : parts_) {
       leases_.Step(part.inode, [&](Inode& i) REQUIRES(i.mutex) {
         if (part.pages) i.in_flight.erase(std::find(i.in_flight.begin(), i.in_flight.end(), *part.pages));
-        i.state.OnMutationEnd(leases_.HoldOffEnd());
+        i.state.OnMutationEnd(leases_.HoldOffEnd(i));
         return part.pages ? i.state.EndUncovered(part.ticket) : LeaseActions{};
       });
     }
@@ -50,6 +50,7 @@ class Mutation {
         part.ticket =
             i.state.BeginUncovered(pages);  // before the lease goes, whose pages are then taken back
       }
+      leases_.NoteTaken(i);
       LeaseActions actions = i.state.OnMutationBegin();
       actions.distrust |= pages.distrust;
       return actions;

@@ -22,6 +22,9 @@ constexpr size_t kAcquireQueueMax = 65536;
 /// GETATTRs that wait for the kernel to give pages back; each waits for half the recall deadline at most.
 constexpr size_t kSettleThreads = 16;
 constexpr size_t kSettleQueueMax = 65536;
+/// Longest hold-off, as a multiple of the shortest: with the default 30 s, what nfsd waits before it
+/// delegates again.
+constexpr int kHoldOffGrowth = 60;
 /// Descriptors for everything but leases: open files, RocksDB, sockets, threads' clones of /dev/fuse.
 constexpr rlim_t kDescriptorReserve = 2048;
 /// Share of memory= that the page store's memory tier gets; the rest is for queues, memtables and metadata.
@@ -82,6 +85,7 @@ Status Gateway::Mount() {
     config.max_leases = possible;
   }
   config.recall_deadline = options_.recall_deadline;
+  config.hold_off = {options_.hold_off, kHoldOffGrowth * options_.hold_off};
   table_ =
       std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), *store_, notifier_,
                                               acquirers_, timers_, clock_, coherence_metrics_);

@@ -104,6 +104,12 @@ constexpr OptionSpec kSpecs[] = {
     {"recall_deadline_ms=", "MS", "5000",
      "longest time a writer elsewhere waits for this gateway, 100 to 600000", Use::kGateway,
      [](Options& o, Name n, Value v) { return Assign(o.recall_deadline, ParseNumber(n, v, 100, 600'000)); }},
+    {"hold_off_ms=", "MS", "500",
+     "how long no lease is asked for after a writer took it, 10 to 60000; doubles up to 60 times that while "
+     "leases do "
+     "not last",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.hold_off, ParseNumber(n, v, 10, 60'000)); }},
     {"max_staleness_ms=", "MS", "0", "only 0 at present: never serve what is not current", Use::kGateway,
      [](Options&, Name n, Value v) { return AcceptOnly("0", n, v); }},
     {"fcntl=", "node|cluster", "node",
@@ -249,7 +255,7 @@ Status CheckLeaseOptions(const MountOptions& options, const Given& given) {
     return Status::Ok();
   };
   static constexpr std::string_view kNotWithNone[] = {"cache_size", "dlmfs", "max_leases",
-                                                      "recall_deadline_ms"};
+                                                      "recall_deadline_ms", "hold_off_ms"};
   static constexpr std::string_view kNotWithLocal[] = {"dlmfs"};
   switch (options.lease) {
     case LeaseMode::kNone:

@@ -26,7 +26,7 @@ Outcome Gateway::Mount(bool fresh) const {
   return Lab().On(node_, "mountpoint -q " + gw + " && exit 0\n" + (fresh ? "rm -rf " + cache + "\n" : "") +
                              "mkdir -p " + gw + " " + cache + " && mount -t fuse.ocfsgw " + kShared + " " +
                              gw + " -o cache_dir=" + cache +
-                             ",cache_size=64M,lease=o2dlm,dlmfs=/dlm && mountpoint -q " + gw);
+                             ",cache_size=64M,lease=o2dlm,dlmfs=/dlm,hold_off_ms=100 && mountpoint -q " + gw);
 }
 
 Outcome Gateway::Unmount() const {

@@ -41,6 +41,7 @@ struct Load {
   uint64_t seed = Seed();
   int looks_per_reader = 3'000;
   uint64_t writes_min = 1'000;  ///< Readers go on until there were so many.
+  uint64_t recalls_min = 100;   ///< Fewer did not test anything.
   SimVolume volume{seed};
   std::atomic<uint64_t> announced[kFiles] = {};
   std::mutex writing[kFiles];
@@ -128,7 +129,7 @@ struct Load {
         seed, writes.load(), m.recalls.value(), m.forced_releases.value(), m.timer_releases.value(),
         m.blocks_from_store.value(), m.blocks_from_backend.value(), m.read_retries.value(),
         m.unleased_reads.value());
-    EXPECT_GT(m.recalls.value(), 100u) << "the load did not test anything";
+    EXPECT_GT(m.recalls.value(), recalls_min) << "the load did not test anything";
     EXPECT_EQ(m.timer_releases.value() + two.metrics.timer_releases.value(), 0u)
         << "a deadlock that only the timer cut";
   }
@@ -137,7 +138,14 @@ struct Load {
 TEST(ClusterSimulation, EveryLookAfterAnAnnouncedWriteSeesIt) { Load({}).Execute(); }
 
 TEST(ClusterSimulation, WithAHoldOffMetadataComesFromTheBackendMeanwhile) {
-  Load({.hold_off = std::chrono::milliseconds(1)}).Execute();
+  constexpr auto kShort = std::chrono::milliseconds(1);
+  Load({.hold_off = {kShort, kShort}}).Execute();
+}
+
+TEST(ClusterSimulation, AHoldOffThatGrowsLeavesContendedFilesToTheBackend) {
+  Load load({.hold_off = {std::chrono::milliseconds(1), std::chrono::milliseconds(60)}});
+  load.recalls_min = 10;
+  load.Execute();
 }
 
 TEST(ClusterSimulation, WithoutValueBlocksAttributesComeFromTheBackendUnderTheLease) {

@@ -10,7 +10,7 @@ struct SimMachineOptions {
   bool value_block = true;
   uint32_t refuse_every = 0;
   size_t max_leases = 100;
-  Duration hold_off{};
+  coherence::HoldOff::Limits hold_off{{}, {}};
   const Clock* clock = nullptr;  ///< Null: real time.
 };
 

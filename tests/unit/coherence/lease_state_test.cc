@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "coherence/hold_off.h"
+
 namespace ocfsgw::coherence {
 namespace {
 
@@ -107,6 +109,40 @@ TEST(LeaseState, HoldOffKeepsMetadataAwayButNotPages) {
   LeaseState urgent = state;
   EXPECT_TRUE(urgent.OnWant(true, kNow).acquire);
   EXPECT_TRUE(state.OnWant(false, kLater).acquire);
+}
+
+TEST(LeaseState, ReadsOfAContendedInodeHoldOffTooButForceTheRelease) {
+  LeaseState state = HeldWithPages();
+  const LeaseActions recall = state.OnRecall(kLater);
+  const LeaseActions want = state.OnWant(true, kNow, true);
+  EXPECT_TRUE(want.forced) << "the recall may be waiting for the very page";
+  EXPECT_FALSE(want.acquire);
+  state.OnInvalidated(recall.marks);
+  EXPECT_TRUE(state.OnWant(true, kLater, true).acquire);
+}
+
+TEST(HoldOff, GrowsWhileLeasesDoNotLastAndStartsAnewWhenOneDoes) {
+  constexpr HoldOff::Limits kLimits{std::chrono::milliseconds(500), std::chrono::seconds(30)};
+  HoldOff hold_off;
+  TimePoint now = kNow;
+  const auto taken_after = [&](Duration lasted) {
+    hold_off.OnGranted(now);
+    now += lasted;
+    hold_off.OnTaken(now, kLimits);
+    const Duration length = hold_off.End(now, kLimits) - now;
+    now += length;
+    return length;
+  };
+  constexpr auto kQuick = std::chrono::milliseconds(50);
+  EXPECT_EQ(taken_after(kQuick), kLimits.first);
+  EXPECT_EQ(taken_after(kQuick), 2 * kLimits.first);
+  EXPECT_FALSE(hold_off.contended(kLimits));
+  EXPECT_EQ(taken_after(kQuick), 4 * kLimits.first);
+  EXPECT_TRUE(hold_off.contended(kLimits));
+  for (int i = 0; i < 10; ++i) taken_after(kQuick);
+  EXPECT_EQ(taken_after(kQuick), kLimits.most);
+  EXPECT_EQ(taken_after(2 * kLimits.most), kLimits.first);
+  EXPECT_FALSE(hold_off.contended(kLimits));
 }
 
 TEST(LeaseState, ARefusalHoldsOffToo) {

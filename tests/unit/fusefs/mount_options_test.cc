@@ -52,6 +52,7 @@ TEST(ParseCommandLine, Defaults) {
   EXPECT_EQ(options.dlmfs_dir, "/dlm");
   EXPECT_EQ(options.max_leases, 8192U);
   EXPECT_EQ(options.recall_deadline.count(), 5000);
+  EXPECT_EQ(options.hold_off.count(), 500);
   EXPECT_EQ(options.memory_bytes, 256ULL << 20);
   EXPECT_EQ(options.metrics_address, "");
   EXPECT_EQ(options.log_file, "");
@@ -160,6 +161,7 @@ TEST(ParseCommandLine, RefusesEachWithItsLine) {
       {"max_leases=0", "max_leases=0: not a whole number from 1 to 1000000"},
       {"max_leases=1000001", "max_leases=1000001: not a whole number from 1 to 1000000"},
       {"recall_deadline_ms=99", "recall_deadline_ms=99: not a whole number from 100 to 600000"},
+      {"hold_off_ms=9", "hold_off_ms=9: not a whole number from 10 to 60000"},
       {"recall_deadline_ms=600001", "recall_deadline_ms=600001: not a whole number from 100 to 600000"},
       {"max_staleness_ms=5", "max_staleness_ms=5: not implemented at present, only max_staleness_ms=0 is"},
       {"fcntl=cluster", "fcntl=cluster: not implemented at present, only fcntl=node is"},
