@@ -25,6 +25,8 @@ void Init(void* /*userdata*/, fuse_conn_info* connection) {
   // O_TRUNC comes as SETATTR, which has the local-write rule; the kernel clears set-id bits by SETATTR too,
   // since a gateway that writes as root would not.
   connection->want &= ~(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_HANDLE_KILLPRIV);
+  // A symbolic link's target never changes: another target is another inode.
+  connection->want |= connection->capable & FUSE_CAP_CACHE_SYMLINKS;
 }
 
 /// Set while this thread mounts: what libfuse said last, the reason of a failure.

@@ -163,13 +163,20 @@ void Read(const char* path, char**) {
   std::printf("%llu %016llx\n", static_cast<unsigned long long>(size), static_cast<unsigned long long>(hash));
 }
 
+std::string Attributes(const struct stat& st) {
+  char text[256];
+  std::snprintf(text, sizeof text,
+                "mode %o nlink %lu uid %u gid %u size %lld mtime %lld.%09ld ctime %lld.%09ld", st.st_mode,
+                static_cast<unsigned long>(st.st_nlink), st.st_uid, st.st_gid,
+                static_cast<long long>(st.st_size), static_cast<long long>(st.st_mtim.tv_sec),
+                st.st_mtim.tv_nsec, static_cast<long long>(st.st_ctim.tv_sec), st.st_ctim.tv_nsec);
+  return text;
+}
+
 void Stat(const char* path, char**) {
   struct stat st;
   Check(lstat(path, &st), "stat");
-  std::printf("mode %o nlink %lu uid %u gid %u size %lld mtime %lld.%09ld ctime %lld.%09ld\n", st.st_mode,
-              static_cast<unsigned long>(st.st_nlink), st.st_uid, st.st_gid,
-              static_cast<long long>(st.st_size), static_cast<long long>(st.st_mtim.tv_sec),
-              st.st_mtim.tv_nsec, static_cast<long long>(st.st_ctim.tv_sec), st.st_ctim.tv_nsec);
+  std::puts(Attributes(st).c_str());
 }
 
 void GetXattr(const char* path, char** args) {
@@ -208,8 +215,9 @@ void Exists(const char* path, char**) {
 }
 
 /// Opens and maps the file once; then, for each line that arrives in FIFO, reads it again through that
-/// descriptor and through that mapping and prints "SIZE HASH SIZE HASH" into FIFO.out, the first time
-/// unasked; the line "end" ends it. The mapping is as long as the file was at first.
+/// descriptor and through that mapping and prints "SIZE HASH SIZE HASH ATTRIBUTES" into FIFO.out, the first
+/// time unasked; the line "end" ends it. ATTRIBUTES is what fstat said before, as `stat` prints it. The
+/// mapping is as long as the file was at first.
 void Hold(const char* path, char** args) {
   const int fd = Open(path, O_RDONLY);
   struct stat st;
@@ -223,13 +231,15 @@ void Hold(const char* path, char** args) {
   char line[64];
   const std::string answers = std::string(args[0]) + ".out";
   while (true) {
+    Check(fstat(fd, &st), "fstat");
+    const std::string attributes = Attributes(st);
     const size_t size = static_cast<size_t>(Check(pread(fd, buffer.data(), buffer.size(), 0), "pread"));
     Check(fstat(fd, &st), "fstat");
     const size_t visible = std::min(mapped, static_cast<size_t>(st.st_size));  // beyond it is SIGBUS
-    char answer[128];
-    const int length = std::snprintf(answer, sizeof answer, "%zu %016llx %zu %016llx\n", size,
+    char answer[512];
+    const int length = std::snprintf(answer, sizeof answer, "%zu %016llx %zu %016llx %s\n", size,
                                      static_cast<unsigned long long>(Hash(buffer.data(), size)), visible,
-                                     static_cast<unsigned long long>(Hash(map, visible)));
+                                     static_cast<unsigned long long>(Hash(map, visible)), attributes.c_str());
     const int out = Open(answers.c_str(), O_WRONLY);
     WriteAll(out, reinterpret_cast<unsigned char*>(answer), static_cast<size_t>(length));
     Close(out);

@@ -42,30 +42,36 @@ TEST_P(OpenFile, DescriptorAndMappingShowTheChange) {
   const Outcome cached = gateway_.LookUntilLeased(name, "fsop read $d/f", held, 2);
   ASSERT_TRUE(cached.ok()) << cached.output;
   const std::string before = cached.output.substr(0, cached.output.size() - 1);
+  const std::string attributes = In(truth, name, "fsop stat $d/f").output;
   const Outcome first = In(gateway_.view(), name, kHold);
-  EXPECT_EQ(first.output, before + " " + before + "\n");
+  const std::string line = before + " " + before + " " + attributes;
+  EXPECT_EQ(first.output, line);
+  EXPECT_EQ(In(gateway_.view(), name, kLookAgain).output, line) << "nothing has changed";
 
   const Outcome changed = In(truth, name, GetParam().change);
   ASSERT_TRUE(changed.ok()) << changed.output;
   const Outcome again = In(gateway_.view(), name, kLookAgain);
-  const Outcome real = In(truth, name, "fsop read $d/f");
-  ASSERT_NE(real.output, cached.output) << "the writer changed nothing";
-  std::string size, hash, mapped_size, mapped_hash;
-  std::istringstream(again.output) >> size >> hash >> mapped_size >> mapped_hash;
-  EXPECT_EQ(size + " " + hash + "\n", real.output) << "through the open descriptor";
+  const Outcome real = In(truth, name, "fsop stat $d/f && fsop read $d/f");
+  ASSERT_NE(real.output, attributes + cached.output) << "the writer changed nothing";
+  std::string size, hash, mapped_size, mapped_hash, attr;
+  std::istringstream words(again.output);
+  std::getline(words >> size >> hash >> mapped_size >> mapped_hash >> std::ws, attr);
+  EXPECT_EQ(attr + "\n" + size + " " + hash + "\n", real.output) << "through the open descriptor";
   const Outcome mapped = In(truth, name, "head -c 100000 $d/f >/tmp/head && fsop read /tmp/head");
   EXPECT_EQ(mapped_size + " " + mapped_hash + "\n", mapped.output) << "through the mapping";
   EXPECT_EQ(In(gateway_.view(), name, kEnd).output, "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Changes, OpenFile,
-                         testing::Values(Change{"overwrite", "fsop overwrite $d/f 50001 700 7"},
-                                         Change{"append", "fsop append $d/f 5000 7"},
-                                         Change{"direct_overwrite", "fsop direct_overwrite $d/f 8192 4096 7"},
-                                         Change{"mmap_store", "fsop mmap_store $d/f 70000 10 7"},
-                                         Change{"truncate", "fsop truncate $d/f 12345"},
-                                         Change{"punch", "fsop punch $d/f 20000 30000"}),
-                         [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Changes, OpenFile,
+    testing::Values(Change{"overwrite", "fsop overwrite $d/f 50001 700 7"},
+                    Change{"append", "fsop append $d/f 5000 7"},
+                    Change{"direct_overwrite", "fsop direct_overwrite $d/f 8192 4096 7"},
+                    Change{"mmap_store", "fsop mmap_store $d/f 70000 10 7"},
+                    Change{"truncate", "fsop truncate $d/f 12345"}, Change{"chmod", "chmod 0601 $d/f"},
+                    Change{"chown", "chown 7:8 $d/f"}, Change{"utimes", "fsop utimes $d/f 1000000000"},
+                    Change{"link", "ln $d/f $d/g"}, Change{"punch", "fsop punch $d/f 20000 30000"}),
+    [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace ocfsgw::cluster
