@@ -74,6 +74,8 @@ class CoherentFs {
   Result<Attributes> GetAttr(const InodePtr& inode);
   Result<std::string> ReadLink(const InodePtr& inode);
   Result<std::shared_ptr<const Listing>> List(const InodePtr& directory);
+  Result<std::string> GetXattr(const InodePtr& inode, const std::string& name);
+  Result<std::string> ListXattr(const InodePtr& inode);
   /// The child `ino` of a directory with attributes, if both are known under leases now. Never blocks on the
   /// cluster.
   std::optional<Entry> KnownChild(const InodePtr& directory, uint64_t ino);
@@ -114,7 +116,7 @@ class CoherentFs {
                   std::span<const std::byte> value, int flags);
   Status RemoveXattr(Mutation& change, const InodePtr& inode, const std::string& name);
 
-  /// What is passed on as it is: extended attributes are read from, directories synced on, the backend.
+  /// What is passed on as it is: statistics of the volume, syncs of directories.
   Backend& backend() { return backend_; }
   LeaseTable& leases() { return leases_; }
 
@@ -127,6 +129,8 @@ class CoherentFs {
                            uint64_t ino);
   Result<Entry> LookupInBackend(const InodePtr& parent, const LeaseView* view, const std::string& name);
   Result<Attributes> LeasedOrBackendAttr(const InodePtr& inode);
+  template <typename Ask>
+  Result<std::string> LeasedXattr(const InodePtr& inode, const std::string& name, const Ask& ask);
   InodePtr ExistingChild(const InodePtr& parent, const std::string& name);
   // Data.
   std::unique_ptr<OpenFile> OpenPinned(const InodePtr& inode, int flags);

@@ -138,6 +138,25 @@ Result<std::shared_ptr<const Listing>> CoherentFs::List(const InodePtr& director
   return std::make_shared<const Listing>(std::move(entries));
 }
 
+template <typename Ask>
+Result<std::string> CoherentFs::LeasedXattr(const InodePtr& inode, const std::string& name, const Ask& ask) {
+  const auto view = leases_.Want(inode, Urgency::kMetadata);
+  if (view) {
+    if (auto known = view->xattrs->Find(name)) return std::move(*known);
+  }
+  Result<std::string> answer = ask();
+  if (view && leases_.StillHeld(*inode, view->epoch)) view->xattrs->Add(name, answer);
+  return answer;
+}
+
+Result<std::string> CoherentFs::GetXattr(const InodePtr& inode, const std::string& name) {
+  return LeasedXattr(inode, name, [&] { return backend_.GetXattr(inode->node, name); });
+}
+
+Result<std::string> CoherentFs::ListXattr(const InodePtr& inode) {
+  return LeasedXattr(inode, Xattrs::kList, [&] { return backend_.ListXattr(inode->node); });
+}
+
 std::optional<Entry> CoherentFs::KnownChild(const InodePtr& directory, uint64_t ino) {
   const auto view = leases_.Held(*directory);
   if (!view || !view->names) return std::nullopt;

@@ -15,6 +15,7 @@
 #include "coherence/lease_provider.h"
 #include "coherence/lease_state.h"
 #include "coherence/stamp.h"
+#include "coherence/xattrs.h"
 
 namespace ocfsgw::coherence {
 
@@ -22,7 +23,7 @@ namespace ocfsgw::coherence {
 /// lease. Owned by shared_ptr; LeaseTable keeps every inode whose lease is not idle alive.
 ///
 /// Lock order: `mutex` is a leaf, except that LeaseTable's LRU mutex may be taken under it.
-/// 1. `attr`, `stamp`, `names` are valid only while state.held(), and belong to state.epoch().
+/// 1. `attr`, `stamp`, `names`, `xattrs` are valid only while state.held(), and belong to state.epoch().
 /// 2. `in_flight` has the page ranges of READs and WRITEs the kernel has sent and that no answer is being
 /// sent for yet:
 ///    the kernel holds these pages locked.
@@ -48,6 +49,7 @@ struct Inode {
   bool distrusted GUARDED_BY(mutex) = false;
   bool recalled GUARDED_BY(mutex) = false;  ///< A writer recalled the lease since `stamp` was read.
   std::shared_ptr<Directory> names GUARDED_BY(mutex);
+  std::shared_ptr<Xattrs> xattrs GUARDED_BY(mutex);
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
 
   bool in_lru GUARDED_BY(mutex) = false;  ///< Present in LeaseTable's list, at `lru_position`.
@@ -65,6 +67,7 @@ struct LeaseView {
                          ///< never was under this lease.
   bool settled = true;   ///< `stamp` proves something later: worth storing metadata under.
   std::shared_ptr<Directory> names;  ///< Of a directory: what is known of its names under this lease.
+  std::shared_ptr<Xattrs> xattrs;
 };
 
 }  // namespace ocfsgw::coherence

@@ -132,7 +132,7 @@ void LeaseTable::AwaitSettled(const InodePtr& inode) {
 }
 
 LeaseView LeaseTable::View(const Inode& inode) const {
-  LeaseView view{inode.state.epoch(), inode.attr, inode.stamp.Hash(), {}, true, inode.names};
+  LeaseView view{inode.state.epoch(), inode.attr, inode.stamp.Hash(), {}, true, inode.names, inode.xattrs};
   view.racy_stamp = view.stamp;
   if (inode.was_racy) {
     view.racy_stamp = inode.stamp.Hash(inode.salt);
@@ -147,6 +147,7 @@ LeaseTable::Todo LeaseTable::Note(const InodePtr& ref, Inode& inode, LeaseAction
   if (actions.release) {
     inode.key = {};
     todo.dropped_names = std::move(inode.names);
+    inode.xattrs.reset();
   }
   if (actions.invalidate) todo.ranges = Complement(inode.in_flight);
   const bool leased = inode.state.held() || inode.state.phase() == LeasePhase::kRecalled;
@@ -239,6 +240,7 @@ void LeaseTable::Acquire(const InodePtr& inode) {
       i.salt = HashMix(session_, next_salt_.fetch_add(1, std::memory_order_relaxed)) | 1;
       i.was_racy = i.distrusted || i.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());
       i.names = std::make_shared<Directory>();
+      i.xattrs = std::make_shared<Xattrs>();
     }
     return actions;
   });

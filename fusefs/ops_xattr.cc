@@ -1,4 +1,4 @@
-// Extended attributes: read from the backend, changed through the lease protocol.
+// Extended attributes.
 
 #include <cerrno>
 
@@ -26,13 +26,13 @@ void ReplyValue(fuse_req_t req, const Result<std::string>& value, size_t size) {
 void GetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, size_t size) {
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
-  ReplyValue(req, Context(req).fs.backend().GetXattr(inode->node, name), size);
+  ReplyValue(req, Context(req).fs.GetXattr(inode, name), size);
 }
 
 void ListXattr(fuse_req_t req, fuse_ino_t ino, size_t size) {
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
-  ReplyValue(req, Context(req).fs.backend().ListXattr(inode->node), size);
+  ReplyValue(req, Context(req).fs.ListXattr(inode), size);
 }
 
 void SetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, const char* value, size_t size, int flags) {

@@ -128,6 +128,15 @@ void SimVolume::OverwriteSilently(const std::string& name, const std::string& co
   UnlockExclusive(ino);
 }
 
+void SimVolume::SetXattr(const std::string& file, const std::string& name, const std::string& value) {
+  Guard guard(mutex_);
+  const uint64_t ino = At(kRootIno).names.at(file);
+  LockExclusive(guard, ino);
+  At(ino).xattrs[name] = value;
+  Touch(At(ino), false);
+  UnlockExclusive(ino);
+}
+
 void SimVolume::Remove(const std::string& name) {
   Guard guard(mutex_);
   LockExclusive(guard, kRootIno);
@@ -278,7 +287,17 @@ Status SimBackend::RemoveDirectory(const NodeRef&, const std::string&) { return 
 Status SimBackend::Rename(const NodeRef&, const std::string&, const NodeRef&, const std::string&, unsigned) {
   return NoSys();
 }
-Result<std::string> SimBackend::GetXattr(const NodeRef&, const std::string&) { return NoSys(); }
+Result<std::string> SimBackend::GetXattr(const NodeRef& node, const std::string& name) {
+  SimVolume::Guard guard(volume_.mutex_);
+  ++xattr_reads;
+  volume_.LockShared(guard, node->id().ino);
+  const auto& xattrs = volume_.At(node->id().ino).xattrs;
+  const auto it = xattrs.find(name);
+  Result<std::string> answer = Status::FromErrno(ENODATA, name);
+  if (it != xattrs.end()) answer = it->second;
+  volume_.UnlockShared(node->id().ino);
+  return answer;
+}
 Result<std::string> SimBackend::ListXattr(const NodeRef&) { return NoSys(); }
 Status SimBackend::SetXattr(const NodeRef&, const std::string&, std::span<const std::byte>, int) {
   return NoSys();

@@ -39,6 +39,7 @@ class SimVolume {
   /// An O_DIRECT overwrite as bad as they come: takes the lock, changes the content, leaves size and times as
   /// they were.
   void OverwriteSilently(const std::string& name, const std::string& content);
+  void SetXattr(const std::string& file, const std::string& name, const std::string& value);
   void Remove(const std::string& name);
   bool Exists(const std::string& name);
 
@@ -55,6 +56,7 @@ class SimVolume {
     coherence::FileAttr attr;
     std::string content;
     std::map<std::string, uint64_t> names;
+    std::map<std::string, std::string> xattrs;
     // The lock.
     std::vector<Lease> leases;
     int readers = 0;
@@ -119,6 +121,8 @@ class SimBackend final : public coherence::Backend {
   Status RemoveXattr(const coherence::NodeRef&, const std::string&) override;
   Status SyncDirectory(const coherence::NodeRef&, bool) override;
   Result<struct statvfs> StatFs() override;
+
+  uint64_t xattr_reads = 0;
 
  private:
   class File;

@@ -196,5 +196,25 @@ TEST_F(CoherentFsTest, LosingAllLeasesLeavesReadsRight) {
   EXPECT_EQ(Read(machine, "a"), "two");
 }
 
+TEST_F(CoherentFsTest, XattrsAreAskedForOnceALeaseAndSeenAtOnceWhenChanged) {
+  volume.WriteFile("a", "one");
+  SimMachine machine(volume, store, Options());
+  const auto root = machine.fs.Root();
+  const auto entry = machine.fs.Lookup(root->inode, "a");
+  ASSERT_TRUE(entry.ok());
+  const auto get = [&] { return machine.fs.GetXattr(entry->inode, "user.x"); };
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(get().status().IsErrno(ENODATA));
+  EXPECT_EQ(machine.backend.xattr_reads, 1u);
+  for (const char* value : {"v1", "v2"}) {
+    volume.SetXattr("a", "user.x", value);
+    EXPECT_EQ(*get(), value);
+  }
+  machine.backend.xattr_reads = 0;
+  const std::string large(Xattrs::kValueBytesMax + 1, 'x');
+  volume.SetXattr("a", "user.x", large);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(*get(), large);
+  EXPECT_EQ(machine.backend.xattr_reads, 3u);
+}
+
 }  // namespace
 }  // namespace ocfsgw::coherence
