@@ -12,6 +12,9 @@
 namespace ocfsgw::fusefs {
 namespace {
 
+/// An inode has up to three lock files, and those of leases given back make the next validation cheap.
+constexpr size_t kLockFilesPerLease = 4;
+
 /// File systems whose writers are all on this machine (linux/magic.h; XFS and ZFS from their own headers).
 bool IsLocalFileSystem(int root_fd) {
   static constexpr uint64_t kLocal[] = {EXT4_SUPER_MAGIC,     BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
@@ -22,14 +25,17 @@ bool IsLocalFileSystem(int root_fd) {
                                                  static_cast<uint64_t>(fs.f_type)) != std::end(kLocal);
 }
 
-Result<LeaseChoice> O2dlm(const MountOptions& options, const ocfs2::SourceMount& source) {
+Result<LeaseChoice> O2dlm(const MountOptions& options, const ocfs2::SourceMount& source,
+                          ocfs2::PosixBackend& backend) {
   OCFSGW_RETURN_IF_ERROR(source.CheckClusterLeases());
   ocfs2::O2dlmOptions o2dlm;
   o2dlm.dlmfs = options.dlmfs_dir;
   o2dlm.uuid = source.ocfs2().uuid;
   o2dlm.cluster_size = source.ocfs2().cluster_size;
   o2dlm.volume_root = source.ocfs2().root_ino;
-  OCFSGW_ASSIGN_OR_RETURN(auto provider, ocfs2::O2dlmLeaseProvider::Open(o2dlm));
+  o2dlm.lock_files_max = kLockFilesPerLease * options.max_leases;
+  o2dlm.prime = [&backend](const coherence::NodeRef& node) { ocfs2::PrimeValueBlock(backend, node); };
+  OCFSGW_ASSIGN_OR_RETURN(auto provider, ocfs2::O2dlmLeaseProvider::Open(std::move(o2dlm)));
   return LeaseChoice{std::move(provider), LeaseMode::kO2dlm};
 }
 
@@ -39,9 +45,9 @@ Result<LeaseChoice> Local(const ocfs2::PosixBackend& backend) {
 }
 
 Result<LeaseChoice> Auto(const MountOptions& options, const ocfs2::SourceMount& source,
-                         const ocfs2::PosixBackend& backend) {
+                         ocfs2::PosixBackend& backend) {
   if (source.is_ocfs2()) {
-    auto o2dlm = O2dlm(options, source);
+    auto o2dlm = O2dlm(options, source, backend);
     if (o2dlm.ok()) return o2dlm;
     log::Warning(
         "lease=auto: no cluster leases ({}); falling back to lease=none: nothing is cached, every access "
@@ -75,12 +81,12 @@ Result<LeaseChoice> Auto(const MountOptions& options, const ocfs2::SourceMount& 
 }  // namespace
 
 Result<LeaseChoice> ChooseLeases(const MountOptions& options, const ocfs2::SourceMount& source,
-                                 const ocfs2::PosixBackend& backend) {
+                                 ocfs2::PosixBackend& backend) {
   switch (options.lease) {
     case LeaseMode::kAuto:
       return Auto(options, source, backend);
     case LeaseMode::kO2dlm:
-      return O2dlm(options, source);
+      return O2dlm(options, source, backend);
     case LeaseMode::kNone:
       return LeaseChoice{};
     case LeaseMode::kLocal:

@@ -18,8 +18,9 @@ struct LeaseChoice {
 /// The lease provider for lease=; `auto` takes o2dlm for OCFS2 with a usable dlmfs, local for file systems of
 /// this machine, and none for everything else, and says in one warning what it fell back to and what that
 /// means. Asked for by name and not to be had: kUnavailable or kUnsupported with one line for the user.
+/// The provider uses `backend` for as long as it lives.
 Result<LeaseChoice> ChooseLeases(const MountOptions& options, const ocfs2::SourceMount& source,
-                                 const ocfs2::PosixBackend& backend);
+                                 ocfs2::PosixBackend& backend);
 
 const char* LeaseModeName(LeaseMode mode);
 /// What a mode promises, in a few words for the status.

@@ -1,12 +1,14 @@
 #include "ocfs2-backend/o2dlm_lease_provider.h"
 
-#include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
+#include "base/log.h"
 #include "ocfs2-backend/value_block.h"
 
 namespace ocfsgw::ocfs2 {
@@ -20,52 +22,55 @@ namespace {
 
 constexpr uint32_t kDlmfsMagic = 0x76a9f425;   // fs/ocfs2/dlmfs/dlmfs.c
 constexpr int64_t kWriterTickNs = 10'000'000;  // HZ=100, the coarsest clock of file time stamps in use
+// Priming waits for other nodes' leases, which acquiring does not: some acquisition threads stay free of it.
+constexpr int kPrimersMax = 8;
+constexpr Duration kPauseMin = std::chrono::seconds(1);
+constexpr Duration kPauseMax = std::chrono::seconds(60);
+constexpr Duration kStarvedLogEvery = std::chrono::seconds(60);
+// "trusted.": symbolic links have no user attributes.
+constexpr const char* kNoSuchAttribute = "trusted.ocfsgw.prime";
 
 class HeldLock final : public LeaseHold {
  public:
-  explicit HeldLock(UniqueFd fd) : fd_(std::move(fd)) {}
-  int fd() const { return fd_.get(); }
+  explicit HeldLock(LockFile file) : file_(std::move(file)) {}
+  int fd() const { return file_.fd(); }
 
  private:
-  const UniqueFd fd_;
+  const LockFile file_;
 };
 
 class HeldPin final : public coherence::OpenPin {
  public:
-  explicit HeldPin(UniqueFd fd) : fd_(std::move(fd)) {}
+  explicit HeldPin(LockFile file) : file_(std::move(file)) {}
 
  private:
-  const UniqueFd fd_;
+  const LockFile file_;
 };
 
-Status DomainGone() { return {StatusCode::kUnavailable, "lock domain is gone: no leases until a restart"}; }
+Status Unavailable(std::string line) { return {StatusCode::kUnavailable, std::move(line)}; }
+Status DomainLost() { return Unavailable("lock domain is lost: no leases for now"); }
 Status RecalledMeanwhile() { return {StatusCode::kBusy, "recalled while being granted"}; }
 
 }  // namespace
 
+void PrimeValueBlock(coherence::Backend& backend, const NodeRef& node) {
+  // ENODATA is what is wanted; after any other error the value block is as empty as before.
+  static_cast<void>(backend.SetXattr(node, kNoSuchAttribute, {}, XATTR_REPLACE));
+}
+
 Result<std::unique_ptr<O2dlmLeaseProvider>> O2dlmLeaseProvider::Open(O2dlmOptions options) {
   std::unique_ptr<O2dlmLeaseProvider> provider(new O2dlmLeaseProvider(std::move(options)));
-  OCFSGW_RETURN_IF_ERROR(provider->JoinDomain());
   auto* self = provider.get();
+  {
+    OCFSGW_ASSIGN_OR_RETURN(auto domain, self->JoinDomain());
+    MutexLock lock(self->mutex_);
+    self->domain_ = std::move(domain);
+  }
   OCFSGW_RETURN_IF_ERROR(provider->recalls_.Open(
       "ocfsgw-recall", {.on_start = nullptr,
                         .on_event = [self](EventKey key, uint32_t events) { self->OnEvent(key, events); },
-                        .on_wake = [self] { self->LoseLeases(); }}));
+                        .on_wake = [self] { self->TellLoss(); }}));
   return provider;
-}
-
-Status O2dlmLeaseProvider::JoinDomain() const {
-  const auto unavailable = [](std::string line) { return Status(StatusCode::kUnavailable, std::move(line)); };
-  struct statfs fs {};
-  if (::statfs(options_.dlmfs.c_str(), &fs) != 0 || fs.f_type != kDlmfsMagic) {
-    return unavailable(options_.dlmfs + ": dlmfs is not mounted there; modprobe ocfs2_dlmfs, then " +
-                       "mount -t ocfs2_dlmfs none " + options_.dlmfs);
-  }
-  if (::mkdir(domain_.c_str(), 0700) != 0 && errno != EEXIST) {
-    return unavailable("cannot join lock domain " + domain_ + ": " + Status::LastErrno().ToString() +
-                       "; is this node root in the volume's o2cb cluster, with its heartbeat running?");
-  }
-  return Status::Ok();
 }
 
 void O2dlmLeaseProvider::Start(coherence::LeaseListener* listener) {
@@ -81,10 +86,35 @@ void O2dlmLeaseProvider::Stop() {
 Result<LeaseGrant> O2dlmLeaseProvider::Acquire(const NodeRef& node) {
   const LeaseKey key = slots_.Begin(node->id());
   if (key.generation == 0) return Status(StatusCode::kShutdown, "lease provider stopped");
-  auto attr = AcquireSlot(key, node->id());
+  auto attr = AcquireSlot(key, node);
   if (attr.ok() && slots_.Finish(key)) return LeaseGrant{key, *std::move(attr)};
   slots_.Release(key);
   return attr.ok() ? RecalledMeanwhile() : attr.status();
+}
+
+// | step         | why, and why here                                                                      |
+// |--------------|----------------------------------------------------------------------------------------|
+// | W and M lock | TakeLocks                                                                              |
+// | priming      | if the value block is empty, with both given back: it takes M exclusively, and waits   |
+// |              | for local writers, who wait for W. There is no lease yet that it could recall          |
+// | epoll        | before the lease counts, so that a recall is seen; one that is here already shows, too |
+// | W given back | a later writer finds M held, and recalls it                                            |
+Result<std::optional<FileAttr>> O2dlmLeaseProvider::AcquireSlot(LeaseKey key, const NodeRef& node) {
+  OCFSGW_ASSIGN_OR_RETURN(Locks locks, TakeLocks(node->id()));
+  if (locks.empty && options_.prime) {
+    locks = {};
+    Prime(node);
+    OCFSGW_ASSIGN_OR_RETURN(locks, TakeLocks(node->id()));
+  }
+  const auto lock = std::make_shared<HeldLock>(std::move(locks.meta));
+  if (!slots_.SetHold(key, lock)) return RecalledMeanwhile();
+  if (Status watched = recalls_.Watch(lock->fd(), EPOLLIN | EPOLLONESHOT, key); !watched.ok()) {
+    return Status(StatusCode::kBusy, watched.ToString());
+  }
+  if (locks.attr && locks.attr->id != node->id()) {
+    return Status::FromErrno(ESTALE, "block number used by another inode now");
+  }
+  return locks.attr;
 }
 
 // | step        | why, and why here                                                                       |
@@ -93,77 +123,160 @@ Result<LeaseGrant> O2dlmLeaseProvider::Acquire(const NodeRef& node) {
 // |             | writes, with times that may not show it. While we have W no writer is between the two.  |
 // |             | OCFS2 takes W before M, so do we.                                                       |
 // | M lock, PR  | the lease; waits for a writer that has it                                               |
-// | epoll       | before anything else, so that a recall is seen                                          |
 // | value block | the version that this lease covers                                                      |
-// | W given back| a later writer finds M held, and recalls it                                             |
-Result<std::optional<FileAttr>> O2dlmLeaseProvider::AcquireSlot(LeaseKey key, InodeId inode) {
-  OCFSGW_ASSIGN_OR_RETURN(const UniqueFd write_lock, OpenLock(LockKind::kWrite, inode));
-  OCFSGW_ASSIGN_OR_RETURN(UniqueFd fd, OpenLock(LockKind::kMeta, inode));
-  const auto lock = std::make_shared<HeldLock>(std::move(fd));
-  if (!slots_.SetHold(key, lock)) return RecalledMeanwhile();
-  if (Status watched = recalls_.Watch(lock->fd(), EPOLLIN | EPOLLONESHOT, key); !watched.ok()) {
-    return Status(StatusCode::kBusy, watched.ToString());
-  }
-  auto attr = ReadValueBlock(lock->fd(), inode);
-  if (attr && attr->id != inode) return Status::FromErrno(ESTALE, "block number used by another inode now");
-  return attr;
+Result<O2dlmLeaseProvider::Locks> O2dlmLeaseProvider::TakeLocks(InodeId inode) {
+  Locks locks;
+  OCFSGW_ASSIGN_OR_RETURN(locks.write, OpenLock(LockKind::kWrite, inode));
+  OCFSGW_ASSIGN_OR_RETURN(locks.meta, OpenLock(LockKind::kMeta, inode));
+  ReadValueBlock(inode, locks);
+  return locks;
 }
 
-Result<UniqueFd> O2dlmLeaseProvider::OpenLock(LockKind kind, InodeId inode) {
-  if (lost_.load(std::memory_order_acquire)) return DomainGone();
-  const std::string path =
-      domain_ + LockName(kind, inode.ino, inode.generation, inode.ino == options_.volume_root);
-  UniqueFd fd(Retry([&] { return ::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600); }));
-  if (!fd) return OnOpenFailed(errno);
-  return fd;
+void O2dlmLeaseProvider::Prime(const NodeRef& node) {
+  if (priming_.fetch_add(1) < kPrimersMax) options_.prime(node);
+  priming_.fetch_sub(1);
 }
 
-Status O2dlmLeaseProvider::OnOpenFailed(int err) {
-  switch (err) {
-    case ENOENT:
-    case ENODEV:
-    case EIO:
-      lost_.store(true, std::memory_order_release);
-      recalls_.Wake();  // the listener is told on the recall thread
-      return DomainGone();
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      return {StatusCode::kBusy, Status::FromErrno(err, "lock file").ToString()};
-    default:
-      return Status::FromErrno(err, "lock file");
-  }
-}
-
-std::optional<FileAttr> O2dlmLeaseProvider::ReadValueBlock(int fd, InodeId inode) const {
+void O2dlmLeaseProvider::ReadValueBlock(InodeId inode, Locks& locks) const {
   // Only with the lock held: the kernel BUGs otherwise. Reads memory, does not wait.
   std::array<std::byte, kValueBlockBytes> block;
-  const ssize_t got = Retry([&] { return ::pread(fd, block.data(), block.size(), 0); });
-  if (got < 0) return std::nullopt;
-  return ParseValueBlock(std::span(block).first(static_cast<size_t>(got)), inode.ino, options_.cluster_size);
+  const ssize_t got = Retry([&] { return ::pread(locks.meta.fd(), block.data(), block.size(), 0); });
+  const auto bytes = std::span(block).first(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  locks.empty = std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
+  locks.attr = ParseValueBlock(bytes, inode.ino, options_.cluster_size);
 }
 
 Result<std::unique_ptr<coherence::OpenPin>> O2dlmLeaseProvider::PinOpen(const NodeRef& node) {
-  OCFSGW_ASSIGN_OR_RETURN(UniqueFd fd, OpenLock(LockKind::kOpen, node->id()));
-  return std::unique_ptr<coherence::OpenPin>(std::make_unique<HeldPin>(std::move(fd)));
+  OCFSGW_ASSIGN_OR_RETURN(LockFile file, OpenLock(LockKind::kOpen, node->id()));
+  return std::unique_ptr<coherence::OpenPin>(std::make_unique<HeldPin>(std::move(file)));
 }
 
 int64_t O2dlmLeaseProvider::StampGuardNs() const { return kWriterTickNs + options_.clock_skew_ns_max; }
 
+Result<LockFile> O2dlmLeaseProvider::OpenLock(LockKind kind, InodeId inode) {
+  OCFSGW_ASSIGN_OR_RETURN(const auto domain, Domain());
+  const std::string name = LockName(kind, inode.ino, inode.generation, inode.ino == options_.volume_root);
+  auto opened = domain->Open(name);
+  if (!opened.ok()) return OnOpenFailed(domain, name, opened.status());
+  OnOpened();
+  return opened;
+}
+
 void O2dlmLeaseProvider::OnEvent(EventKey key, uint32_t events) {
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-    lost_.store(true, std::memory_order_release);
-    LoseLeases();
+    {
+      MutexLock lock(mutex_);
+      if (domain_) Lose("a held lock file failed");
+    }
+    TellLoss();
     return;
   }
   if (const auto inode = slots_.Recall(key)) listener_->OnRecall(*inode, key);
 }
 
-void O2dlmLeaseProvider::LoseLeases() {
-  if (!lost_.load(std::memory_order_acquire) || told_lost_) return;
-  told_lost_ = true;
+// --- the domain ---
+
+Result<std::shared_ptr<LockFiles>> O2dlmLeaseProvider::JoinDomain() const {
+  struct statfs fs {};
+  const bool is_dlmfs = ::statfs(options_.dlmfs.c_str(), &fs) == 0 && fs.f_type == kDlmfsMagic;
+  if (!is_dlmfs && !options_.any_file_system) {
+    return Unavailable(options_.dlmfs + ": dlmfs is not mounted there; modprobe ocfs2_dlmfs, then " +
+                       "mount -t ocfs2_dlmfs none " + options_.dlmfs);
+  }
+  auto joined = LockFiles::Join(options_.dlmfs, options_.uuid, options_.lock_files_max);
+  if (joined.ok()) return joined;
+  return Unavailable("cannot join lock domain " + options_.dlmfs + "/" + options_.uuid + ": " +
+                     joined.status().ToString() +
+                     "; is this node root in the volume's o2cb cluster, with its heartbeat running?");
+}
+
+Result<std::shared_ptr<LockFiles>> O2dlmLeaseProvider::Domain() {
+  {
+    MutexLock lock(mutex_);
+    if (domain_) return domain_;
+    if (joining_ || clock_.Now() < rejoin_at_) return DomainLost();
+    joining_ = true;
+  }
+  auto joined = JoinDomain();
+  MutexLock lock(mutex_);
+  joining_ = false;
+  if (joined.ok()) {
+    domain_ = *joined;
+  } else {
+    Lose(joined.status().ToString());
+  }
+  return joined;
+}
+
+void O2dlmLeaseProvider::Lose(const std::string& why) {
+  domain_.reset();
+  bad_locks_.clear();
+  pause_ = proven_ ? kPauseMin : std::min(pause_ * 2, kPauseMax);
+  rejoin_at_ = clock_.Now() + pause_;
+  if (!proven_) return;  // told already, and nothing was granted since
+  proven_ = false;
+  loss_ = why;
+  recalls_.Wake();  // the listener is told on the recall thread
+}
+
+void O2dlmLeaseProvider::TellLoss() {
+  std::string why;
+  {
+    MutexLock lock(mutex_);
+    why = std::exchange(loss_, {});
+  }
+  if (why.empty()) return;
   slots_.RecallAll();
-  listener_->OnLeasesLost("lock domain " + options_.uuid + " is gone");
+  listener_->OnLeasesLost("lock domain " + options_.uuid + ": " + why);
+}
+
+void O2dlmLeaseProvider::OnOpened() {
+  {
+    MutexLock lock(mutex_);
+    bad_locks_.clear();
+    if (proven_ || !domain_) return;
+    proven_ = true;
+  }
+  log::Info("lock domain {}: leases can be had again", options_.uuid);
+}
+
+Status O2dlmLeaseProvider::OnOpenFailed(const std::shared_ptr<LockFiles>& domain, const std::string& name,
+                                        const Status& failed) {
+  const Status busy(StatusCode::kBusy, failed.ToString());
+  if (!failed.Is(StatusCode::kSystem)) return busy;
+  switch (failed.sys_errno()) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      if (StarvationIsNews()) {
+        log::Warning("{}: inodes are served without a lease for now (see max_leases, ulimit -Hn)",
+                     failed.ToString());
+      }
+      return busy;
+    case ENOENT:
+    case ENOTDIR:
+    case ENODEV:
+    case ESTALE: {
+      MutexLock lock(mutex_);
+      if (domain == domain_) Lose("its directory has gone");
+      return DomainLost();
+    }
+    default: {
+      MutexLock lock(mutex_);
+      if (domain != domain_) return DomainLost();
+      bad_locks_.insert(name);
+      if (bad_locks_.size() < kBadLocksMax) return busy;
+      Lose("no lock can be had: " + failed.ToString());
+      return DomainLost();
+    }
+  }
+}
+
+bool O2dlmLeaseProvider::StarvationIsNews() {
+  MutexLock lock(mutex_);
+  if (clock_.Now() < starved_until_) return false;
+  starved_until_ = clock_.Now() + kStarvedLogEvery;
+  return true;
 }
 
 }  // namespace ocfsgw::ocfs2

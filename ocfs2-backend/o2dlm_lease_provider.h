@@ -1,12 +1,16 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 
+#include "base/clock.h"
 #include "coherence/lease_provider.h"
-#include "ocfs2-backend/descriptor.h"
 #include "ocfs2-backend/lease_slots.h"
+#include "ocfs2-backend/lock_files.h"
 #include "ocfs2-backend/lock_name.h"
 #include "ocfs2-backend/recall_thread.h"
 
@@ -20,17 +24,37 @@ struct O2dlmOptions {
   /// How far the clocks of two nodes may be apart, nanoseconds. 5 s: what a node without working NTP drifts
   /// in days, and far more than one with it.
   int64_t clock_skew_ns_max = 5'000'000'000;
+  /// Lock files kept in the domain, those in use included; each costs kernel memory (docs/OPERATIONS.md).
+  size_t lock_files_max = 32768;
+  /// Makes OCFS2 fill the empty value block of an inode, see PrimeValueBlock; null: empty ones stay empty.
+  std::function<void(const coherence::NodeRef&)> prime;
+  const Clock* clock = nullptr;  ///< For tests; null: the real one.
+  bool any_file_system = false;  ///< For tests: `dlmfs` need not be dlmfs.
 };
+
+/// Makes OCFS2 itself write the attributes of `node` into the value block of its lock: an attempt to replace
+/// an attribute that does not exist takes the lock exclusively, fails and changes nothing. Recalls every
+/// lease on the inode. Has no effect on an immutable inode and on a read-only mount.
+void PrimeValueBlock(coherence::Backend& backend, const coherence::NodeRef& node);
 
 /// Leases that are OCFS2's own inode locks: an open lock file of dlmfs is a PR lock on the inode's metadata,
 /// for which every writer on every node waits until it is closed (fs/ocfs2/dlmfs, fs/ocfs2/dlmglue.c).
 ///
 /// Thread-safe. The recall thread only marks, closes and calls the listener; it waits for nothing.
-/// Lock files are closed, never unlinked: at NL they keep the value block for the next Acquire, on any node,
-/// and unlinking one that is open elsewhere on the node can panic kernels without the fix for CVE-2022-49337.
+/// Released lock files stay, see lock_files.h: they keep the value block for the next Acquire, on any node.
 /// Any NodeRef of the volume will do: only its id counts (block number and on-disk generation).
 /// Stop does not interrupt an Acquire or PinOpen that waits for a writer; it fails once the writer is done.
 /// None may be in progress when the object is destroyed.
+///
+/// What an error of a lock file means:
+/// | error                                         | what follows |
+/// |-----------------------------------------------|-----------------------------------------------------------|
+/// | out of descriptors or memory                  | no lease of this inode for now | | of one lock | the
+/// same                                                  | | of kBadLocksMax locks with no success between |
+/// the domain is lost                                        | | the domain's directory has gone | the domain
+/// is lost                                        | Lost: all leases are void and the listener is told, once.
+/// Acquire then joins the domain anew after a pause that doubles from 1 to 60 s for as long as no lease could
+/// be had.
 class O2dlmLeaseProvider final : public coherence::LeaseProvider {
  public:
   /// Joins the volume's lock domain. kUnavailable, with one line that says what to do, where that fails.
@@ -39,8 +63,9 @@ class O2dlmLeaseProvider final : public coherence::LeaseProvider {
 
   void Start(coherence::LeaseListener* listener) override;
   void Stop() override;
-  /// Besides the interface's: kBusy when the process is out of descriptors; kSystem ESTALE when the block
-  /// number now belongs to an inode of another generation; kUnavailable for good once the domain is gone.
+  /// Besides the interface's: kBusy when the process is out of descriptors or this one lock fails; kSystem
+  /// ESTALE when the block number now belongs to an inode of another generation; kUnavailable while the
+  /// domain is lost.
   Result<coherence::LeaseGrant> Acquire(const coherence::NodeRef& node) override;
   void Release(coherence::LeaseKey key) override { slots_.Release(key); }
   Result<std::unique_ptr<coherence::OpenPin>> PinOpen(const coherence::NodeRef& node) override;
@@ -48,25 +73,56 @@ class O2dlmLeaseProvider final : public coherence::LeaseProvider {
   int64_t StampGuardNs() const override;
 
  private:
-  explicit O2dlmLeaseProvider(O2dlmOptions options)
-      : options_(std::move(options)), domain_(options_.dlmfs + "/" + options_.uuid + "/") {}
+  static constexpr size_t kBadLocksMax = 3;
+  // The locks of one acquisition, and what the M lock's value block says.
+  struct Locks {
+    LockFile write;
+    LockFile meta;
+    bool empty = false;  // no valid value block
+    std::optional<coherence::FileAttr> attr;
+  };
 
-  Status JoinDomain() const;
-  Result<std::optional<coherence::FileAttr>> AcquireSlot(coherence::LeaseKey key, InodeId inode);
+  explicit O2dlmLeaseProvider(O2dlmOptions options)
+      : options_(std::move(options)), clock_(options_.clock == nullptr ? real_clock_ : *options_.clock) {}
+
+  Result<std::optional<coherence::FileAttr>> AcquireSlot(coherence::LeaseKey key,
+                                                         const coherence::NodeRef& node);
+  Result<Locks> TakeLocks(InodeId inode);
+  // Unless enough of it is going on.
+  void Prime(const coherence::NodeRef& node);
   // Takes the lock at PR; blocks until it is granted.
-  Result<UniqueFd> OpenLock(LockKind kind, InodeId inode);
-  std::optional<coherence::FileAttr> ReadValueBlock(int fd, InodeId inode) const;
-  Status OnOpenFailed(int err);
+  Result<LockFile> OpenLock(LockKind kind, InodeId inode);
+  void ReadValueBlock(InodeId inode, Locks& locks) const;
+
+  // The domain.
+  Result<std::shared_ptr<LockFiles>> JoinDomain() const;
+  Result<std::shared_ptr<LockFiles>> Domain() EXCLUDES(mutex_);
+  void OnOpened() EXCLUDES(mutex_);
+  Status OnOpenFailed(const std::shared_ptr<LockFiles>& domain, const std::string& name, const Status& failed)
+      EXCLUDES(mutex_);
+  bool StarvationIsNews() EXCLUDES(mutex_);
+  void Lose(const std::string& why) REQUIRES(mutex_);
   void OnEvent(EventKey key, uint32_t events);
-  void LoseLeases();
+  void TellLoss() EXCLUDES(mutex_);
 
   const O2dlmOptions options_;
-  const std::string domain_;                      // directory of the lock files, with '/'
+  const RealClock real_clock_;
+  const Clock& clock_;
   coherence::LeaseListener* listener_ = nullptr;  // set before the recall thread starts
   LeaseSlots slots_;
-  std::atomic<bool> lost_{false};  // domain gone; once set, stays
-  bool told_lost_ = false;         // recall thread only
-  RecallThread recalls_;           // last: its thread uses the others
+  std::atomic<int> priming_{0};
+
+  Mutex mutex_;
+  std::shared_ptr<LockFiles> domain_ GUARDED_BY(mutex_);  // null while it is lost
+  bool proven_ GUARDED_BY(mutex_) = true;                 // a lock could be had since it was joined
+  bool joining_ GUARDED_BY(mutex_) = false;
+  Duration pause_ GUARDED_BY(mutex_){};
+  TimePoint rejoin_at_ GUARDED_BY(mutex_){};
+  std::set<std::string> bad_locks_ GUARDED_BY(mutex_);  // that failed since the last success
+  std::string loss_ GUARDED_BY(mutex_);                 // why; empty: told
+  TimePoint starved_until_ GUARDED_BY(mutex_){};  // until then the lack of descriptors is not logged again
+
+  RecallThread recalls_;  // last: its thread uses the others
 };
 
 }  // namespace ocfsgw::ocfs2
