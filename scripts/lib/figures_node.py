@@ -1,0 +1,74 @@
+#!/usr/bin/python3 -IS
+"""What `scripts/figures` runs inside a node: reads, writes and their times. Prints one line of JSON."""
+import json
+import os
+import sys
+import time
+
+
+def read(path):
+    with open(path, "rb", buffering=0) as file:
+        while file.read(1 << 20):
+            pass
+
+
+def timed(call):
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1e6
+
+
+def append(directory, count):
+    """Appends a byte to each file; microseconds of each write."""
+    times = []
+    for i in range(int(count)):
+        fd = os.open(f"{directory}/{i}", os.O_WRONLY | os.O_APPEND)
+        times.append(timed(lambda: os.write(fd, b"x")))
+        os.close(fd)
+    return times
+
+
+def read_all(directory, count):
+    for i in range(int(count)):
+        read(f"{directory}/{i}")
+
+
+def append_for(path, per_second, seconds):
+    """Appends a byte so many times a second; how many."""
+    started, done = time.monotonic(), 0
+    with open(path, "ab", buffering=0) as file:
+        while (now := time.monotonic() - started) < float(seconds):
+            file.write(b"x")
+            done += 1
+            time.sleep(max(0.0, done / float(per_second) - now))
+    return done
+
+
+def read_for(path, seconds):
+    """Opens, reads and closes the file in a loop; how often."""
+    started, done = time.monotonic(), 0
+    while time.monotonic() - started < float(seconds):
+        read(path)
+        done += 1
+    return done
+
+
+def looks_for(directory, count, seconds):
+    """Per second: stat of one file after the other; open, read and close of them; fstat and pread of an open one."""
+    paths = [f"{directory}/{i}" for i in range(int(count))]
+    fd = os.open(paths[0], os.O_RDONLY)
+    looks = {"stat": os.stat, "open+read+close": read, "fstat+pread": lambda _: (os.fstat(fd), os.pread(fd, 4096, 0))}
+    rates = {}
+    for name, look in looks.items():
+        started, done = time.monotonic(), 0
+        while time.monotonic() - started < float(seconds):
+            for path in paths:
+                look(path)
+            done += len(paths)
+        rates[name] = done / (time.monotonic() - started)
+    return rates
+
+
+if __name__ == "__main__":
+    actions = {f.__name__: f for f in (append, read_all, append_for, read_for, looks_for)}
+    print(json.dumps(actions[sys.argv[1]](*sys.argv[2:])))
