@@ -56,6 +56,25 @@ LeaseActions LeaseState::OnRecall(TimePoint hold_off_until) {
   return actions;
 }
 
+LeaseActions LeaseState::OnRecallThatMayWait() {
+  if (phase_ != LeasePhase::kHeld) return OnRecall(TimePoint::min());
+  LeaseActions actions;
+  phase_ = LeasePhase::kStale;
+  actions.release = true;
+  actions.start_stale_timer = true;
+  return actions;
+}
+
+LeaseActions LeaseState::OnStaleEnd(uint32_t epoch) {
+  LeaseActions actions;
+  if (phase_ == LeasePhase::kStale && epoch == epoch_) {
+    ++epoch_;
+    Drop(actions);
+    actions.distrust = false;  // done by the invalidation: the timers' thread waits for nothing
+  }
+  return actions;
+}
+
 LeaseActions LeaseState::OnLost() {
   LeaseActions actions;
   if (phase_ == LeasePhase::kAcquiring) {
@@ -92,7 +111,7 @@ LeaseActions LeaseState::OnInvalidated(const PageMarks& marks) {
 }
 
 bool LeaseState::BeginReply(uint32_t epoch) {
-  if (phase_ != LeasePhase::kHeld || epoch != epoch_) return false;
+  if (!serving() || epoch != epoch_) return false;
   ++replies_;
   ++present_.covered;
   return true;
@@ -107,7 +126,7 @@ LeaseActions LeaseState::EndReply() {
 }
 
 bool LeaseState::Trust(uint32_t epoch) {
-  if (phase_ != LeasePhase::kHeld || epoch != epoch_ || suspect()) return false;
+  if (!serving() || epoch != epoch_ || suspect()) return false;
   if (!trusted()) trust_ = ++present_.covered;
   return true;
 }

@@ -12,6 +12,7 @@ enum class LeasePhase : uint8_t {
   kAcquiring,  ///< An acquisition thread is asking for it.
   kHeld,       ///< Caches may be served.
   kRecalled,   ///< Somebody wants the lock: nothing more is served, the kernel's pages are being taken back.
+  kStale,      ///< Given back, and what was known is served for a while all the same (max_staleness_ms).
 };
 
 /// What one invalidation takes back, all of it or what came before a moment: see LeaseState.
@@ -25,10 +26,11 @@ struct LeaseActions {
   bool distrust = false;  ///< Have the kernel ask for the attributes again: before `release`, on this thread.
   bool release = false;   ///< Give the lease back now.
   bool acquire = false;   ///< Ask the provider, on an acquisition thread; then OnGranted or OnRefused.
-  bool invalidate = false;   ///< Take all pages back from the kernel but those of requests in flight; then
-                             ///< OnInvalidated with `marks`.
-  bool start_timer = false;  ///< Call OnTimer with the present epoch after half the recall deadline.
-  bool forced = false;       ///< `release` comes before the kernel's pages were taken back (counted).
+  bool invalidate = false;  ///< Take all pages back from the kernel but those of requests in flight; then
+                            ///< OnInvalidated with `marks`.
+  bool start_stale_timer = false;  ///< Call OnStaleEnd with the present epoch after the staleness allowed.
+  bool start_timer = false;        ///< Call OnTimer with the present epoch after half the recall deadline.
+  bool forced = false;             ///< `release` comes before the kernel's pages were taken back (counted).
   PageMarks marks;
 };
 
@@ -58,6 +60,8 @@ class LeaseState {
  public:
   LeasePhase phase() const { return phase_; }
   bool held() const { return phase_ == LeasePhase::kHeld; }
+  /// What is known may be served; unless held() it may be old, and nothing new belongs to it.
+  bool serving() const { return held() || phase_ == LeasePhase::kStale; }
   uint32_t epoch() const { return epoch_; }
   /// The kernel may hold pages that no lease covers: attributes are not answered before they are gone.
   bool suspect() const { return present_.suspect > gone_.suspect; }
@@ -79,6 +83,9 @@ class LeaseState {
   LeaseActions OnRefused(TimePoint hold_off_until);
   /// The lock is wanted by another (or the lease is not worth keeping: then with a hold-off in the past).
   LeaseActions OnRecall(TimePoint hold_off_until);
+  /// The same where what is known may be served for a while without a lease: the writer waits for nothing.
+  LeaseActions OnRecallThatMayWait();
+  LeaseActions OnStaleEnd(uint32_t epoch);
   /// The provider lost all leases.
   LeaseActions OnLost();
   LeaseActions OnTimer(uint32_t epoch);
@@ -93,7 +100,7 @@ class LeaseState {
   /// be sent at any time after this: the kernel drops attributes that it asked for before an invalidation.
   bool Trust(uint32_t epoch);
   /// Whether pages that the kernel has may be kept for another open of the file.
-  bool MayKeepPages() const { return held() && !suspect(); }
+  bool MayKeepPages() const { return serving() && !suspect(); }
 
   /// A ticket for an answer that no lease covers; before the backend is touched.
   uint64_t BeginUncovered(LeaseActions& actions);

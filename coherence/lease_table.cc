@@ -77,7 +77,7 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
     bool acquiring = false;
     {
       MutexLock lock(inode->mutex);
-      if (inode->state.held()) return View(*inode);
+      if (inode->state.serving()) return View(*inode);
       todo = Note(inode, *inode,
                   inode->state.OnWant(urgent, clock_.Now(), inode->hold_off.contended(config_.hold_off)));
       acquiring = inode->state.phase() == LeasePhase::kAcquiring;
@@ -144,8 +144,8 @@ LeaseView LeaseTable::View(const Inode& inode) const {
 
 LeaseTable::Todo LeaseTable::Note(const InodePtr& ref, Inode& inode, LeaseActions actions) {
   Todo todo{actions, inode.key, inode.state.epoch(), {}, nullptr};
-  if (actions.release) {
-    inode.key = {};
+  if (actions.release) inode.key = {};
+  if (actions.release && !inode.state.serving()) {
     todo.dropped_names = std::move(inode.names);
     inode.xattrs.reset();
   }
@@ -182,6 +182,11 @@ void LeaseTable::Do(const InodePtr& inode, Todo todo) {
   if (todo.actions.invalidate) {
     kernel_.InvalidatePages(inode->id(), std::move(todo.ranges), [this, inode, marks = todo.actions.marks] {
       Step(inode, [&marks](Inode& i) REQUIRES(i.mutex) { return i.state.OnInvalidated(marks); });
+    });
+  }
+  if (todo.actions.start_stale_timer) {
+    timers_.PostAfter(config_.max_staleness, [this, inode, epoch = todo.epoch] {
+      Step(inode, [epoch](Inode& i) REQUIRES(i.mutex) { return i.state.OnStaleEnd(epoch); });
     });
   }
   if (todo.actions.start_timer) {
@@ -289,6 +294,7 @@ void LeaseTable::OnRecall(InodeId id, LeaseKey key) {
     if (!acquiring && i.key != key) return LeaseActions{};
     i.recalled = !acquiring;
     if (acquiring) i.key = key;  // the grant is on its way here; its lease is closed by the recall's key
+    if (config_.max_staleness > Duration{}) return i.state.OnRecallThatMayWait();
     NoteTaken(i);
     return i.state.OnRecall(HoldOffEnd(i));
   });

@@ -28,6 +28,9 @@ struct LeaseConfig {
   /// After a recall or a local change, metadata is answered by the backend for so long before a lease is
   /// asked for again, so that an inode being written all the time costs nobody lock traffic.
   HoldOff::Limits hold_off;
+  /// Above 0: what was known of an inode is served for so long after a recall, which then waits for nothing,
+  /// and no lease is asked for meanwhile.
+  Duration max_staleness{};
 };
 
 enum class Urgency {
@@ -62,6 +65,7 @@ class LeaseTable final : public LeaseListener {
   std::optional<LeaseView> Want(const InodePtr& inode, Urgency urgency);
   /// A view if the lease is held now. Never blocks.
   std::optional<LeaseView> Held(const Inode& inode) const;
+  /// False also while what is known may be old (max_staleness).
   bool StillHeld(const Inode& inode, uint32_t epoch) const;
   /// Whether the kernel may be told to trust attributes of the lease of `epoch` until they are taken back.
   /// Call right before the answer.

@@ -85,6 +85,7 @@ Status Gateway::Mount() {
     config.max_leases = possible;
   }
   config.recall_deadline = options_.recall_deadline;
+  config.max_staleness = options_.max_staleness;
   config.hold_off = {options_.hold_off, kHoldOffGrowth * options_.hold_off};
   table_ =
       std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), *store_, notifier_,

@@ -110,8 +110,10 @@ constexpr OptionSpec kSpecs[] = {
      "not last",
      Use::kGateway,
      [](Options& o, Name n, Value v) { return Assign(o.hold_off, ParseNumber(n, v, 10, 60'000)); }},
-    {"max_staleness_ms=", "MS", "0", "only 0 at present: never serve what is not current", Use::kGateway,
-     [](Options&, Name n, Value v) { return AcceptOnly("0", n, v); }},
+    {"max_staleness_ms=", "MS", "0",
+     "what was known of a file or directory may be served for so long after another changed it, 0 to 600000",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.max_staleness, ParseNumber(n, v, 0, 600'000)); }},
     {"fcntl=", "node|cluster", "node",
      "only node at present: fcntl locks hold among the processes of this node", Use::kGateway,
      [](Options&, Name n, Value v) { return AcceptOnly("node", n, v); }},
@@ -254,8 +256,8 @@ Status CheckLeaseOptions(const MountOptions& options, const Given& given) {
     }
     return Status::Ok();
   };
-  static constexpr std::string_view kNotWithNone[] = {"cache_size", "dlmfs", "max_leases",
-                                                      "recall_deadline_ms", "hold_off_ms"};
+  static constexpr std::string_view kNotWithNone[] = {
+      "cache_size", "dlmfs", "max_leases", "recall_deadline_ms", "hold_off_ms", "max_staleness_ms"};
   static constexpr std::string_view kNotWithLocal[] = {"dlmfs"};
   switch (options.lease) {
     case LeaseMode::kNone:

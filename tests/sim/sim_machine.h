@@ -11,6 +11,7 @@ struct SimMachineOptions {
   uint32_t refuse_every = 0;
   size_t max_leases = 100;
   coherence::HoldOff::Limits hold_off{{}, {}};
+  Duration max_staleness{};
   const Clock* clock = nullptr;  ///< Null: real time.
 };
 
@@ -41,6 +42,7 @@ struct SimMachine {
     config.max_leases = options.max_leases;
     config.recall_deadline = std::chrono::seconds(2);
     config.hold_off = options.hold_off;
+    config.max_staleness = options.max_staleness;
     return config;
   }
 

@@ -216,5 +216,41 @@ TEST_F(CoherentFsTest, XattrsAreAskedForOnceALeaseAndSeenAtOnceWhenChanged) {
   EXPECT_EQ(machine.backend.xattr_reads, 3u);
 }
 
+TEST_F(CoherentFsTest, MaxStalenessServesWhatWasKnownForSoLongAndNoLonger) {
+  constexpr auto kStaleness = std::chrono::milliseconds(300);
+  SimMachineOptions options;  // real time: the end of the staleness is a timer
+  options.max_staleness = kStaleness;
+  SimVolume real_volume;
+  real_volume.WriteFile("a", "one");
+  SimMachine machine(real_volume, store, options);
+  ASSERT_EQ(Read(machine, "a"), "one");
+  real_volume.WriteFile("a", "two");
+  const auto changed = std::chrono::steady_clock::now();
+  const std::string first = Read(machine, "a");
+  if (std::chrono::steady_clock::now() - changed < kStaleness / 2) {
+    EXPECT_EQ(first, "one");
+  }
+  const uint64_t acquisitions = machine.metrics.acquisitions.value();
+  while (Read(machine, "a") != "two") {
+    ASSERT_LT(std::chrono::steady_clock::now() - changed, 100 * kStaleness) << "old for ever";
+  }
+  EXPECT_LE(machine.metrics.acquisitions.value(), acquisitions + 1);
+}
+
+TEST_F(CoherentFsTest, AnOwnWriteIsSeenAtOnceInSpiteOfMaxStaleness) {
+  SimMachineOptions options = Options();
+  options.max_staleness = std::chrono::hours(1);
+  volume.WriteFile("a", "one");
+  SimMachine machine(volume, store, options);
+  ASSERT_EQ(Read(machine, "a"), "one");
+  volume.WriteFile("a", "two");
+  ASSERT_EQ(Read(machine, "a"), "one");
+  const auto root = machine.fs.Root();
+  const auto entry = machine.fs.Lookup(root->inode, "a");
+  const auto file = machine.fs.Open(entry->inode, O_RDWR);
+  ASSERT_TRUE(machine.kernel.Write(machine.fs, **file, "abc").ok());
+  EXPECT_EQ(Read(machine, "a"), "abc");
+}
+
 }  // namespace
 }  // namespace ocfsgw::coherence

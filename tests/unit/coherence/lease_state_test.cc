@@ -28,6 +28,40 @@ LeaseState HeldWithPages() {
   return state;
 }
 
+TEST(LeaseState, WhereStalenessIsAllowedARecallReleasesAtOnceAndServingGoesOn) {
+  LeaseState state = HeldWithPages();
+  const uint32_t epoch = state.epoch();
+  const LeaseActions recall = state.OnRecallThatMayWait();
+  EXPECT_TRUE(recall.release);
+  EXPECT_TRUE(recall.start_stale_timer);
+  EXPECT_FALSE(recall.invalidate);
+  EXPECT_FALSE(state.held());
+  EXPECT_TRUE(state.serving());
+  EXPECT_TRUE(state.BeginReply(epoch));
+  state.EndReply();
+  EXPECT_FALSE(state.OnWant(true, kLater).acquire) << "one acquisition per interval at most";
+
+  const LeaseActions end = state.OnStaleEnd(epoch);
+  EXPECT_TRUE(end.invalidate);
+  EXPECT_FALSE(state.serving());
+  EXPECT_FALSE(state.BeginReply(epoch));
+  EXPECT_TRUE(state.suspect()) << "attributes wait until the pages are gone";
+  EXPECT_TRUE(state.OnWant(false, kNow).acquire) << "no hold-off on top";
+}
+
+TEST(LeaseState, AnOwnChangeOrALossEndsStalenessAtOnce) {
+  LeaseState changed = HeldWithPages();
+  changed.Trust(changed.epoch());
+  changed.OnRecallThatMayWait();
+  LeaseState lost = changed;
+  const uint32_t epoch = changed.epoch();
+  EXPECT_TRUE(changed.OnMutationBegin().distrust);
+  EXPECT_FALSE(changed.serving());
+  EXPECT_FALSE(changed.OnStaleEnd(epoch).invalidate) << "the timer of what is over";
+  EXPECT_TRUE(lost.OnLost().invalidate);
+  EXPECT_FALSE(lost.serving());
+}
+
 uint64_t BeginUncovered(LeaseState& state) {
   LeaseActions actions;
   return state.BeginUncovered(actions);

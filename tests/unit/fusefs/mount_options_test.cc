@@ -163,7 +163,7 @@ TEST(ParseCommandLine, RefusesEachWithItsLine) {
       {"recall_deadline_ms=99", "recall_deadline_ms=99: not a whole number from 100 to 600000"},
       {"hold_off_ms=9", "hold_off_ms=9: not a whole number from 10 to 60000"},
       {"recall_deadline_ms=600001", "recall_deadline_ms=600001: not a whole number from 100 to 600000"},
-      {"max_staleness_ms=5", "max_staleness_ms=5: not implemented at present, only max_staleness_ms=0 is"},
+      {"max_staleness_ms=600001", "max_staleness_ms=600001: not a whole number from 0 to 600000"},
       {"fcntl=cluster", "fcntl=cluster: not implemented at present, only fcntl=node is"},
       {"fast=/sub", "fast=/sub: not implemented at present"},
       {"metrics=9100", "metrics=9100: not ADDR:PORT with an IPv4 address, an [IPv6] address or localhost"},
