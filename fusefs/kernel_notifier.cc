@@ -66,13 +66,23 @@ void KernelNotifier::ForgetPages(InodeId inode, const std::vector<coherence::Byt
 void KernelNotifier::InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
                                      std::function<void()> done) {
   // What cannot be posted any more need not be done: the mount is gone, and what the kernel had with it.
-  const bool posted = attributes_.Post([this, inode, ranges = std::move(ranges), done] {
-    ForgetAttributes(inode);
-    const bool more = pages_.Post([this, inode, ranges, done] {
+  const auto post_pages = [this, inode, ranges = std::move(ranges), done](bool attributes) {
+    const bool posted = pages_.Post([this, inode, ranges, done, attributes] {
+      if (attributes) ForgetAttributes(inode);
       ForgetPages(inode, ranges);
+      pages_busy_.fetch_sub(1);
       done();
     });
-    if (!more) done();
+    if (!posted) done();
+  };
+  if (pages_busy_.fetch_add(1) <
+      kThreads) {  // a thread is free: nothing to wait behind, one thread less to wake
+    post_pages(true);
+    return;
+  }
+  const bool posted = attributes_.Post([this, inode, post_pages] {
+    ForgetAttributes(inode);
+    post_pages(false);
   });
   if (!posted) done();
 }

@@ -39,6 +39,7 @@ class KernelNotifier final : public coherence::KernelCache {
   static bool Invalidate(fuse_session* session, fuse_ino_t ino, off_t offset, off_t length);
 
   std::atomic<fuse_session*> session_{nullptr};
+  std::atomic<size_t> pages_busy_{0};   ///< Tasks of `pages_`, waiting and running.
   const InodeTable* inodes_ = nullptr;  // set before session_, which publishes it
   AsioExecutor attributes_;
   AsioExecutor pages_;
