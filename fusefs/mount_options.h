@@ -24,6 +24,7 @@ struct MountOptions {
   std::string dlmfs_dir = "/dlm";
   uint32_t max_leases = 8192;  ///< To be bounded by RLIMIT_NOFILE.
   std::chrono::milliseconds recall_deadline{5000};
+  bool guardian = true;
   uint64_t memory_bytes = 256ULL << 20;  ///< For the store's block cache and the queues.
   std::string metrics_address;           ///< ADDR:PORT, or empty: no endpoint.
   std::string log_file;                  ///< Empty: syslog, or stderr in the foreground.

@@ -99,6 +99,11 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
       fmt::format("cannot mount at {}: is /dev/fuse there, may this user mount? {}", mountpoint, message));
 }
 
+void Session::Cut() {
+  if (in_use_) umount2(mountpoint_.c_str(), MNT_FORCE | MNT_DETACH);
+  in_use_ = false;
+}
+
 Session::~Session() {
   fuse_session_unmount(session_);
   fuse_session_destroy(session_);
@@ -124,10 +129,10 @@ void Session::WaitForSignal(int stop_fd, pthread_t serving) {
       syncfs(fd);
       close(fd);
     }
-    umount2(mountpoint_.c_str(), MNT_FORCE | MNT_DETACH);
+    in_use_ = true;
   }
-  // The connection lives on if the mount was propagated elsewhere. The serving thread may be about to wait:
-  // repeat.
+  // The connection lives on, also if the mount was propagated elsewhere. The serving thread may be about to
+  // wait: repeat.
   fuse_session_exit(session_);
   do {
     pthread_kill(serving, SIGUSR1);

@@ -27,11 +27,13 @@ class Session {
                                                 MountContext* context);
   ~Session();
 
-  /// Handles requests until the file system is unmounted, which a SIGTERM or SIGINT does: properly if nobody
-  /// uses it, else lazily and by cutting the connection, after everything written has been passed on. The
+  /// Handles requests until the file system is unmounted, which a SIGTERM or SIGINT does if nobody uses it;
+  /// else they end the serving, after everything written has been passed on, and leave the mount to Cut. The
   /// error if the connection broke for another reason. REQUIRES: both signals blocked in every thread,
   /// SIGUSR1 in none.
   Status Serve();
+  /// After Serve: unmounts lazily what a signal found in use, and cuts the connection.
+  void Cut();
   fuse_session* get() const { return session_; }
 
  private:
@@ -42,6 +44,7 @@ class Session {
   fuse_session* const session_;
   const std::string mountpoint_;
   std::atomic<bool> told_to_stop_{false};
+  bool in_use_ = false;  ///< When told to stop.
 };
 
 }  // namespace ocfsgw::fusefs
