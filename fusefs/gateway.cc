@@ -102,11 +102,12 @@ Status Gateway::Mount() {
                     [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
                     [this] { return double(inodes_->size()); });
+  if (shared_ != nullptr) UnmountDead(options_.mountpoint, shared_->dead_mount);
   OCFSGW_ASSIGN_OR_RETURN(session_,
                           Session::Mount(options_.mountpoint, options_.libfuse_options, context_.get()));
   notifier_.Attach(session_->get(), inodes_.get());
   if (shared_ != nullptr) {
-    shared_->mount_id.store(MountId(options_.mountpoint).value_or(0));
+    shared_->mount_id.store(MountId(options_.mountpoint));
     shared_->session_fd.store(fuse_session_fd(session_->get()));
   }
   return Status::Ok();

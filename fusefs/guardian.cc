@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -75,6 +74,7 @@ int Guardian::Run(const Gateway& gateway) {
     }
     state->guardian = getpid();
     state->restarts = restarts;
+    state->dead_mount = dead_mount_;
     const auto started = Clock::now();
     gateway_ = Start(gateway, *state);
     if (gateway_ < 0) return kExitRuntime;
@@ -195,10 +195,13 @@ std::optional<int> Guardian::AfterDeath(SharedState& state, End& end, std::chron
     Say(log::Level::kError, fmt::format("{} is unmounted: the gateway died {} times in a row",
                                         options_.mountpoint, RestartPolicy::kFailuresMax));
   }
-  // Until the next one starts the dead mount stays: what is below it must not be taken for it.
   const auto start = Clock::now();
   while (delay && !stop_ && Since(start) < *delay) WaitForSignal(*delay - Since(start));
-  Unmount(state);
+  // The next one replaces the dead mount when it is about to mount: what is below must not be taken for it.
+  // Unless the source itself is there.
+  if (!delay || stop_ || IsInside(options_.source, options_.mountpoint)) {
+    UnmountDead(options_.mountpoint, dead_mount_);
+  }
   if (!delay) return kExitRuntime;
   if (stop_) return kExitDone;
   Say(log::Level::kInfo, fmt::format("starting the gateway of {} again", options_.mountpoint));
@@ -209,6 +212,7 @@ void Guardian::TakeOver(SharedState& state, End& end) {
   const auto start = Clock::now();
   const int session_fd = state.session_fd.load();
   const std::string fuse = session_fd < 0 ? "" : descriptors_.PathOf(session_fd);
+  if (session_fd >= 0) dead_mount_ = state.mount_id.load();
   if (fuse.empty()) {
     AwaitDeath(end, kDeathSoon);
     GiveLeasesBack(-1);
@@ -225,7 +229,7 @@ void Guardian::TakeOver(SharedState& state, End& end) {
         fmt::format("{}: {} inodes taken back from the kernel{}, leases given back after {} ms",
                     options_.mountpoint, take_back.inodes(), in_time ? "" : ", NOT ALL OF THEM",
                     Since(start).count()));
-    if (!in_time && !take_back.Wait(kTakeBackLate)) Unmount(state);
+    if (!in_time && !take_back.Wait(kTakeBackLate)) UnmountDead(options_.mountpoint, dead_mount_);
   }
   while (!AwaitDeath(end, kTakeBackLate)) {
     Say(log::Level::kWarning, fmt::format("waiting for the end of process {}, which was killed", gateway_));
@@ -238,11 +242,6 @@ void Guardian::GiveLeasesBack(int session_fd) const {
   descriptors_.Close(session_fd,
                      [this](const std::string& path) { return IsInside(path, options_.dlmfs_dir); });
   descriptors_.Close(session_fd, [](const std::string&) { return true; });
-}
-
-void Guardian::Unmount(const SharedState& state) const {
-  if (state.session_fd.load() < 0 || MountId(options_.mountpoint) != state.mount_id.load()) return;
-  umount2(options_.mountpoint.c_str(), MNT_FORCE | MNT_DETACH);
 }
 
 void Guardian::Say(log::Level level, const std::string& line) const {

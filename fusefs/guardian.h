@@ -52,7 +52,6 @@ class Guardian {
   bool LeaderHasEnded() const;
   void TakeOver(SharedState& state, End& end);
   void GiveLeasesBack(int session_fd) const;
-  void Unmount(const SharedState& state) const;
   /// Starts over: the exit status if there is to be no other gateway.
   std::optional<int> AfterDeath(SharedState& state, End& end, std::chrono::nanoseconds served);
   void Say(log::Level level, const std::string& line) const;
@@ -63,8 +62,9 @@ class Guardian {
   const SharedDescriptors descriptors_;
   RestartPolicy policy_;
   sigset_t signals_{};
-  pid_t gateway_ = 0;  ///< 0: none, or reaped.
-  bool stop_ = false;  ///< A signal said so.
+  pid_t gateway_ = 0;        ///< 0: none, or reaped.
+  bool stop_ = false;        ///< A signal said so.
+  uint64_t dead_mount_ = 0;  ///< MountId of what the last gateway that was mounted left behind.
 };
 
 }  // namespace ocfsgw::fusefs

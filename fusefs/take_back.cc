@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <poll.h>
-#include <pthread.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -111,12 +111,15 @@ void TakeBack::InvalidatePages() {
   }
 }
 
-std::optional<uint64_t> MountId(const std::string& path) {
+uint64_t MountId(const std::string& path) {
   struct statx stx {};
-  if (statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_MNT_ID, &stx) != 0) {
-    return std::nullopt;
-  }
+  const int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
+  if (statx(AT_FDCWD, path.c_str(), flags, STATX_MNT_ID, &stx) != 0) return 0;
   return (stx.stx_mask & STATX_MNT_ID) != 0 ? stx.stx_mnt_id : 0;
+}
+
+void UnmountDead(const std::string& path, uint64_t id) {
+  if (id != 0 && MountId(path) == id) umount2(path.c_str(), MNT_FORCE | MNT_DETACH);
 }
 
 }  // namespace ocfsgw::fusefs

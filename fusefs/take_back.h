@@ -3,7 +3,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -55,8 +54,10 @@ class TakeBack {
   size_t running_ GUARDED_BY(mutex_) = 0;
 };
 
-/// Identifies what is mounted at `path`, 0 if the kernel does not tell; nothing if there is no such path.
-/// Asks neither the file system mounted there nor its daemon.
-std::optional<uint64_t> MountId(const std::string& path);
+/// Identifies what is mounted at `path`; 0 if that cannot be told. Does not ask the daemon of what is mounted
+/// there.
+uint64_t MountId(const std::string& path);
+/// Cuts the connection of the mount `id` and takes it away from `path`, if that is what is there.
+void UnmountDead(const std::string& path, uint64_t id);
 
 }  // namespace ocfsgw::fusefs

@@ -233,17 +233,42 @@ TEST_F(GuardianTest, StopIsHeardWhileThereIsNoGateway) {
   EXPECT_FALSE(gateway_.mounted());
 }
 
-TEST_F(GuardianTest, SourceThatIsGoneIsTriedAgain) {
-  ASSERT_NO_FATAL_FAILURE(Start());
+TEST_F(GuardianTest, SourceThatIsGoneIsTriedAgainAndTheDeadMountStaysMeanwhile) {
+  const std::string log = gateway_.Beside("log");
+  ASSERT_NO_FATAL_FAILURE(Start("log=" + log));
   in_use_.clear();
   const std::string away = gateway_.Beside("away");
   std::filesystem::rename(gateway_.Source(), away);
-  const pid_t pid = gateway_.pid();
-  ASSERT_EQ(kill(pid, SIGKILL), 0);
-  ASSERT_TRUE(Eventually([&] { return !gateway_.mounted(); }));
+  ASSERT_EQ(kill(gateway_.pid(), SIGKILL), 0);
+  const auto restarts = [&log] {
+    const std::string text = ReadFile(log).value_or("");
+    int found = 0;
+    for (size_t at = 0; (at = text.find("starting the gateway", at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  ASSERT_TRUE(Eventually([&] { return restarts() >= 3; }));
+  EXPECT_EQ(ReadFile(gateway_.Mount(Name(0))), std::nullopt);
+  EXPECT_EQ(errno, ENOTCONN) << "what is below the mount must not be seen";
   std::filesystem::rename(away, gateway_.Source());
   ASSERT_TRUE(Eventually([&] { return ReadFile(gateway_.Mount(Name(0))).has_value(); }));
-  EXPECT_GE(gateway_.Ctl("status").value("restarts", 0), 1);
+  EXPECT_GE(gateway_.Ctl("status").value("restarts", 0), 3);
+  EXPECT_TRUE(gateway_.Unmount());
+  EXPECT_FALSE(gateway_.mounted()) << "the dead mount is still there, below";
+}
+
+TEST_F(GuardianTest, MountOverTheSourceIsReplaced) {
+  gateway_.set_mountpoint(gateway_.Source());
+  const std::string data = Pattern(kBytes, 0);
+  ASSERT_TRUE(gateway_.Start());
+  const pid_t pid = gateway_.pid();
+  ASSERT_EQ(ReadFile(gateway_.Mount(Name(0))), data);
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  ASSERT_TRUE(Eventually([&] {
+    return gateway_.pid() != 0 && gateway_.pid() != pid && gateway_.mounted() &&
+           ReadFile(gateway_.Mount(Name(0))) == data;
+  }));
+  EXPECT_TRUE(gateway_.Unmount());
+  EXPECT_FALSE(gateway_.mounted());
 }
 
 TEST_F(GuardianTest, CanBeDoneWithout) {
