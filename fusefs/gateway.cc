@@ -107,7 +107,7 @@ Status Gateway::Mount() {
                           Session::Mount(options_.mountpoint, options_.libfuse_options, context_.get()));
   notifier_.Attach(session_->get(), inodes_.get());
   if (shared_ != nullptr) {
-    shared_->mount_id.store(MountId(options_.mountpoint));
+    shared_->mount_id.store(session_->mount_id());
     shared_->session_fd.store(fuse_session_fd(session_->get()));
   }
   return Status::Ok();

@@ -114,7 +114,7 @@ pid_t Guardian::Start(const Gateway& gateway, SharedState& state) {
   std::exit(code);  // NOLINT(concurrency-mt-unsafe): the only thread
 }
 
-bool Guardian::WaitForSignal(milliseconds limit) {
+void Guardian::WaitForSignal(milliseconds limit) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit);
   const timespec time{seconds.count(), std::chrono::nanoseconds(limit - seconds).count()};
   const int signal = sigtimedwait(&signals_, nullptr, &time);
@@ -122,7 +122,6 @@ bool Guardian::WaitForSignal(milliseconds limit) {
     stop_ = true;
     if (gateway_ > 0) kill(gateway_, SIGTERM);
   }
-  return signal > 0;
 }
 
 bool Guardian::Reap(End& end) {
@@ -162,11 +161,14 @@ Guardian::End Guardian::Watch(SharedState& state) {
   const int64_t silent_max = std::max(options_.recall_deadline, kSilenceMin) / kTick;
   std::array<uint64_t, SharedState::kBeats> seen{};
   std::array<int64_t, SharedState::kBeats> silent{};  // in ticks of ours: time that we got, too
+  auto tick = Clock::now() + kTick;
   End end;
   for (;;) {
-    const bool tick = !WaitForSignal(kTick);
+    WaitForSignal(std::max(kTick - Since(tick - kTick), milliseconds(1)));
     if (Reap(end)) return end;
-    if (!tick || state.phase.load() != SharedState::kServing) continue;
+    if (Clock::now() < tick) continue;
+    tick = Clock::now() + kTick;
+    if (state.phase.load() != SharedState::kServing) continue;
     for (size_t beat = 0; beat < seen.size(); ++beat) {
       const uint64_t now = state.beats[beat].load();
       silent[beat] = now == seen[beat] ? silent[beat] + 1 : 0;
@@ -212,7 +214,7 @@ void Guardian::TakeOver(SharedState& state, End& end) {
   const auto start = Clock::now();
   const int session_fd = state.session_fd.load();
   const std::string fuse = session_fd < 0 ? "" : descriptors_.PathOf(session_fd);
-  if (session_fd >= 0) dead_mount_ = state.mount_id.load();
+  if (const uint64_t mounted = state.mount_id.load(); mounted != 0) dead_mount_ = mounted;
   if (fuse.empty()) {
     AwaitDeath(end, kDeathSoon);
     GiveLeasesBack(-1);

@@ -45,8 +45,7 @@ class Guardian {
 
   pid_t Start(const Gateway& gateway, SharedState& state);
   End Watch(SharedState& state);
-  /// False: `limit` is over, or a signal came.
-  bool WaitForSignal(std::chrono::milliseconds limit);
+  void WaitForSignal(std::chrono::milliseconds limit);
   bool Reap(End& end);
   bool AwaitDeath(End& end, std::chrono::milliseconds limit);
   bool LeaderHasEnded() const;

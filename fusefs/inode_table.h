@@ -17,9 +17,7 @@ namespace ocfsgw::fusefs {
 /// Thread-safe; the mutex is a leaf.
 /// 1. An inode is known under one id as long as its lookup count is not 0.
 /// 2. The root is id 1 and is never forgotten.
-/// 3. An id that is guarded is in the guardian's table from before the kernel learns it until after the
-/// kernel
-///    has forgotten it.
+/// 3. A guarded id is in the guardian's table from before the kernel learns it until the kernel forgets it.
 class InodeTable {
  public:
   /// `grants`: the guardian's table; null: there is no guardian. Outlives this one.

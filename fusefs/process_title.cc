@@ -17,9 +17,9 @@ ProcessTitle::ProcessTitle(int argc, char** argv) : begin_(argv[0]) {
   name_ = name.data();
 }
 
-void ProcessTitle::Set(const std::string& name, const std::string& arguments) {
+void ProcessTitle::Set(const std::string& name, const std::string& argument) {
   prctl(PR_SET_NAME, name.c_str());
-  Write(name + " " + arguments);
+  Write(name + '\0' + argument);
 }
 
 void ProcessTitle::Restore() {

@@ -10,9 +10,9 @@ class ProcessTitle {
   /// REQUIRES: `argv` as main got it, and not used by anybody else any more.
   ProcessTitle(int argc, char** argv);
 
-  /// `name`: at most 15 bytes, also what pkill(1) goes by. `arguments` are cut off where the first command
+  /// `name`: at most 15 bytes, also what pkill(1) goes by. `argument` is cut off where the first command
   /// line ended.
-  void Set(const std::string& name, const std::string& arguments);
+  void Set(const std::string& name, const std::string& argument);
   void Restore();
 
  private:
