@@ -105,6 +105,9 @@ std::string FormatStatus(const json& status) {
   out += Line("mount point", text_of("mountpoint"));
   out += Line("version", text_of("version"));
   out += Line("process", Number(Get(status, "pid", 0.0)));
+  const double guardian = Get(status, "guardian", 0.0);
+  out += Line("guardian", guardian == 0 ? "none" : Number(guardian));
+  out += Line("restarts", Number(Get(status, "restarts", 0.0)));
   out += Line("uptime", Uptime(Get(status, "uptime_s", 0.0)));
   out += Line("leases by", provider);
   out += Line("coherence", fmt::format("{}: {}", text_of("coherence"), Guarantee(provider)));

@@ -10,6 +10,7 @@
 #include "cache/memory_page_store.h"
 #include "cache/rocksdb_page_store.h"
 #include "ctl/status_text.h"
+#include "fusefs/take_back.h"
 #include "ocfs2-backend/posix_backend.h"
 
 namespace ocfsgw::fusefs {
@@ -43,11 +44,17 @@ size_t LeasesByDescriptors() {
 
 }  // namespace
 
-Gateway::Gateway(MountOptions options)
+Gateway::Gateway(MountOptions options, SharedState* shared)
     : options_(std::move(options)),
+      shared_(shared),
       acquirers_({.name = "acquire", .threads = kAcquireThreads, .queue_max = kAcquireQueueMax}),
       timers_({.name = "timers", .threads = 1}),
-      settlers_({.name = "settle", .threads = kSettleThreads, .queue_max = kSettleQueueMax}) {}
+      settlers_({.name = "settle", .threads = kSettleThreads, .queue_max = kSettleQueueMax}) {
+  metrics_
+      .AddCounter("ocfsgw_restarts_total",
+                  "How often the gateway of this mount has died and was started again.")
+      .Add(shared_ == nullptr ? 0 : shared_->restarts);
+}
 
 Status Gateway::OpenSource() {
   OCFSGW_ASSIGN_OR_RETURN(source_, ocfs2::SourceMount::Open(options_.source));
@@ -93,16 +100,49 @@ Status Gateway::Mount() {
   if (leases_.provider) leases_.provider->Start(table_.get());
   fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_);
   OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());
-  inodes_ = std::make_unique<InodeTable>(root.inode);
+  if (shared_ != nullptr) grants_ = std::make_unique<GrantTable>(shared_->grants);
+  inodes_ = std::make_unique<InodeTable>(root.inode, grants_.get());
   context_.reset(new MountContext{*fs_, *inodes_, settlers_});
   metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
                     [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
                     [this] { return double(inodes_->size()); });
+  if (shared_ != nullptr) UnmountDead(options_.mountpoint, shared_->dead_mount);
   OCFSGW_ASSIGN_OR_RETURN(session_,
                           Session::Mount(options_.mountpoint, options_.libfuse_options, context_.get()));
   notifier_.Attach(session_->get(), inodes_.get());
+  if (shared_ != nullptr) {
+    shared_->mount_id.store(session_->mount_id());
+    shared_->session_fd.store(fuse_session_fd(session_->get()));
+  }
   return Status::Ok();
+}
+
+void Gateway::StartPulse() {
+  if (shared_ != nullptr) pulse_ = std::make_unique<Pulse>(leases_.provider.get(), timers_, *shared_);
+}
+
+Status Gateway::Serve() {
+  const Status status = session_->Serve();
+  if (shared_ == nullptr) {
+    session_->Cut();
+    return status;
+  }
+  TakeBackFromKernel();
+  if (getppid() != shared_->guardian) return {StatusCode::kUnavailable, "the guardian died"};
+  return status;
+}
+
+/// What is still in use keeps its connection until here, since then leases go.
+void Gateway::TakeBackFromKernel() {
+  TakeBack take_back(fuse_session_fd(session_->get()), shared_->grants);
+  settlers_.Stop();  // no answer comes after the invalidation
+  take_back.Start();
+  if (!take_back.Wait(options_.recall_deadline / 2)) {
+    log::Error("the kernel has not given everything back in time: {} may show old data where it is in use",
+               options_.mountpoint);
+  }
+  session_->Cut();
 }
 
 Status Gateway::StartMetrics() {
@@ -133,8 +173,10 @@ Gateway::~Gateway() {
   // whatever still works for them.
   settlers_.Stop();
   notifier_.Detach();
+  if (shared_ != nullptr) shared_->session_fd.store(-1);
   session_.reset();
   if (leases_.provider && table_) leases_.provider->Stop();
+  pulse_.reset();
   acquirers_.Stop();
   timers_.Stop();
   context_.reset();
@@ -168,6 +210,8 @@ nlohmann::json Gateway::StatusReport() const {
       {"coherence", CoherenceOf(leases_.mode)},
       {"uptime_s", std::chrono::duration<double>(clock_.Now() - started_).count()},
       {"pid", getpid()},
+      {"guardian", shared_ == nullptr ? 0 : shared_->guardian},
+      {"restarts", shared_ == nullptr ? 0 : shared_->restarts},
       {"cache_dir", options_.cache_dir},
       {"store",
        {{"records", store.records},

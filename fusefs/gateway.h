@@ -15,12 +15,15 @@
 #include "coherence/lease_table.h"
 #include "ctl/control_server.h"
 #include "ctl/mount_registry.h"
+#include "fusefs/grant_table.h"
 #include "fusefs/inode_table.h"
 #include "fusefs/kernel_notifier.h"
 #include "fusefs/lease_choice.h"
 #include "fusefs/metrics_exporter.h"
 #include "fusefs/mount_options.h"
+#include "fusefs/pulse.h"
 #include "fusefs/session.h"
+#include "fusefs/shared_state.h"
 #include "ocfs2-backend/metered_backend.h"
 #include "ocfs2-backend/source_mount.h"
 
@@ -30,7 +33,8 @@ namespace ocfsgw::fusefs {
 /// thread.
 class Gateway {
  public:
-  explicit Gateway(MountOptions options);
+  /// `shared`: with the guardian, null if there is none; outlives the gateway.
+  Gateway(MountOptions options, SharedState* shared);
   ~Gateway();
 
   /// Opens the source and chooses the leases. Failure: exit status 2.
@@ -44,14 +48,19 @@ class Gateway {
   Status StartMetrics();
   /// Starts the control socket. Without it the mount works; a warning says so.
   void StartControl();
-  /// Serves until unmounted or told to stop. Failure: exit status 4.
-  Status Serve() { return session_->Serve(); }
+  /// From now on the guardian, if there is one, kills this process when it hangs, and starts another when it
+  /// dies.
+  void StartPulse();
+  /// Serves until unmounted or told to stop, or the guardian dies. Failure: exit status 4.
+  Status Serve();
 
  private:
   std::map<std::string, ctl::ControlServer::Handler> Handlers();
   nlohmann::json StatusReport() const;
+  void TakeBackFromKernel();
 
   MountOptions options_;
+  SharedState* const shared_;
   const RealClock clock_;
   const TimePoint started_ = clock_.Now();
   MetricsRegistry metrics_;
@@ -68,12 +77,14 @@ class Gateway {
   KernelNotifier notifier_;
   std::unique_ptr<coherence::LeaseTable> table_;
   std::unique_ptr<coherence::CoherentFs> fs_;
+  std::unique_ptr<GrantTable> grants_;
   std::unique_ptr<InodeTable> inodes_;
   std::unique_ptr<MountContext> context_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<ctl::ControlServer> control_;
   std::unique_ptr<ctl::MountRegistration> registration_;
   std::unique_ptr<MetricsExporter> exporter_;
+  std::unique_ptr<Pulse> pulse_;
 };
 
 }  // namespace ocfsgw::fusefs

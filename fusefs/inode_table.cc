@@ -4,9 +4,10 @@
 
 namespace ocfsgw::fusefs {
 
-InodeTable::InodeTable(coherence::InodePtr root) {
+InodeTable::InodeTable(coherence::InodePtr root, GrantTable* grants) : grants_(grants) {
+  MutexLock lock(mutex_);
   by_id_[root->id()] = FUSE_ROOT_ID;
-  by_ino_[FUSE_ROOT_ID] = {std::move(root), 1};
+  by_ino_[FUSE_ROOT_ID] = {std::move(root), 1, Guard(FUSE_ROOT_ID)};
 }
 
 coherence::InodePtr InodeTable::Get(fuse_ino_t ino) const {
@@ -25,7 +26,7 @@ fuse_entry_param InodeTable::Remember(const coherence::Entry& entry) {
   if (added) ++next_;
   param.ino = it->second;
   Known& known = by_ino_[param.ino];
-  if (!known.inode) known.inode = entry.inode;
+  if (!known.inode) known = {entry.inode, 0, Guard(param.ino)};
   ++known.lookups;
   return param;
 }
@@ -38,17 +39,22 @@ void InodeTable::Forget(fuse_ino_t ino, uint64_t lookups) {
   it->second.lookups -= std::min(lookups, it->second.lookups);
   if (it->second.lookups > 0) return;
   dropped = std::move(it->second.inode);
+  if (grants_ != nullptr) grants_->Remove(it->second.slot);
   by_id_.erase(dropped->id());
   by_ino_.erase(it);
 }
-
-bool InodeTable::Guarded(fuse_ino_t /*ino*/) const { return true; }
 
 std::optional<fuse_ino_t> InodeTable::IdOf(InodeId id) const {
   MutexLock lock(mutex_);
   const auto it = by_id_.find(id);
   if (it == by_id_.end()) return std::nullopt;
   return it->second;
+}
+
+bool InodeTable::Guarded(fuse_ino_t ino) const {
+  MutexLock lock(mutex_);
+  const auto it = by_ino_.find(ino);
+  return it != by_ino_.end() && it->second.slot != GrantTable::kNone;
 }
 
 size_t InodeTable::size() const {

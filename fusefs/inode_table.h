@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/mutex.h"
 #include "coherence/coherent_fs.h"
+#include "fusefs/grant_table.h"
 
 namespace ocfsgw::fusefs {
 
@@ -16,27 +17,36 @@ namespace ocfsgw::fusefs {
 /// Thread-safe; the mutex is a leaf.
 /// 1. An inode is known under one id as long as its lookup count is not 0.
 /// 2. The root is id 1 and is never forgotten.
+/// 3. A guarded id is in the guardian's table from before the kernel learns it until the kernel forgets it.
 class InodeTable {
  public:
-  explicit InodeTable(coherence::InodePtr root);
+  /// `grants`: the guardian's table; null: there is no guardian. Outlives this one.
+  explicit InodeTable(coherence::InodePtr root, GrantTable* grants = nullptr);
 
   /// Null if the id was forgotten.
   coherence::InodePtr Get(fuse_ino_t ino) const;
   /// Counts one lookup of the inode; what the kernel is to be told of it.
   fuse_entry_param Remember(const coherence::Entry& entry);
   void Forget(fuse_ino_t ino, uint64_t lookups);
-  /// Whether what the kernel has of it would be taken back if this process died.
-  bool Guarded(fuse_ino_t ino) const;
   /// The id under which the kernel knows the inode at present.
   std::optional<fuse_ino_t> IdOf(InodeId id) const;
+  /// Whether somebody will take back what the kernel is granted for this id, should this process die. If not,
+  /// nothing may be granted that outlives a request.
+  bool Guarded(fuse_ino_t ino) const;
   size_t size() const;
 
  private:
   struct Known {
     coherence::InodePtr inode;
     uint64_t lookups = 0;
+    uint32_t slot = GrantTable::kNone;
   };
+  uint32_t Guard(fuse_ino_t ino) REQUIRES(mutex_) {
+    return grants_ == nullptr ? GrantTable::kNone : grants_->Add(ino);
+  }
+
   mutable Mutex mutex_;
+  GrantTable* const grants_ PT_GUARDED_BY(mutex_);
   fuse_ino_t next_ GUARDED_BY(mutex_) = FUSE_ROOT_ID + 1;
   std::unordered_map<fuse_ino_t, Known> by_ino_ GUARDED_BY(mutex_);
   std::unordered_map<InodeId, fuse_ino_t> by_id_ GUARDED_BY(mutex_);

@@ -6,6 +6,7 @@
 #include "base/exit_code.h"
 #include "base/log.h"
 #include "fusefs/gateway.h"
+#include "fusefs/guardian.h"
 #include "fusefs/mount_options.h"
 #include "fusefs/startup.h"
 
@@ -25,35 +26,35 @@ void BlockTerminationSignals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-int Run(const ocfsgw::fusefs::MountOptions& options) {
-  ocfsgw::fusefs::Startup startup(options.foreground);
-  if (const Status status = log::Configure({.level = options.log_level, .file = {}, .syslog = false});
-      !status.ok()) {
-    return startup.Fail(ocfsgw::kExitUsage, status.ToString());
-  }
+/// A gateway from beginning to end. `shared`: with its guardian, or null.
+int Run(const ocfsgw::fusefs::MountOptions& options, ocfsgw::fusefs::Startup& startup,
+        ocfsgw::fusefs::SharedState* shared) {
+  const bool restart = shared != nullptr && shared->restarts > 0;
+  const auto fail = [&](ExitCode code, const Status& status) -> int {
+    if (!restart) return startup.Fail(code, status.ToString());
+    log::Error("{}", status.ToString());
+    return code;
+  };
+  const auto log_as = [&options](bool attended) {
+    return log::Configure({.level = options.log_level,
+                           .file = attended ? "" : options.log_file,
+                           .syslog = !attended && !options.foreground});
+  };
+  if (const Status status = log_as(!restart); !status.ok()) return fail(ocfsgw::kExitUsage, status);
   BlockTerminationSignals();
-  ocfsgw::fusefs::Gateway gateway(options);
+  ocfsgw::fusefs::Gateway gateway(options, shared);
   const auto code_of = [](const Status& status, ExitCode otherwise) {
     return status.Is(StatusCode::kInvalidArgument) ? ocfsgw::kExitUsage : otherwise;
   };
-  if (const Status status = gateway.OpenSource(); !status.ok()) {
-    return startup.Fail(ocfsgw::kExitSource, status.ToString());
-  }
-  if (const Status status = gateway.OpenStore(); !status.ok()) {
-    return startup.Fail(ocfsgw::kExitUsage, status.ToString());
-  }
-  if (const Status status = gateway.StartMetrics(); !status.ok()) {
-    return startup.Fail(ocfsgw::kExitUsage, status.ToString());
-  }
+  if (const Status status = gateway.OpenSource(); !status.ok()) return fail(ocfsgw::kExitSource, status);
+  if (const Status status = gateway.OpenStore(); !status.ok()) return fail(ocfsgw::kExitUsage, status);
+  if (const Status status = gateway.StartMetrics(); !status.ok()) return fail(ocfsgw::kExitUsage, status);
   if (const Status status = gateway.Mount(); !status.ok()) {
-    return startup.Fail(code_of(status, ocfsgw::kExitMount), status.ToString());
+    return fail(code_of(status, ocfsgw::kExitMount), status);
   }
   gateway.StartControl();
-  if (!options.foreground || !options.log_file.empty()) {
-    const Status status =
-        log::Configure({.level = options.log_level, .file = options.log_file, .syslog = !options.foreground});
-    if (!status.ok()) return startup.Fail(ocfsgw::kExitUsage, status.ToString());
-  }
+  if (const Status status = log_as(false); !status.ok()) return fail(ocfsgw::kExitUsage, status);
+  gateway.StartPulse();
   startup.Ready();
   const Status status = gateway.Serve();
   if (!status.ok()) {
@@ -76,5 +77,10 @@ int main(int argc, char** argv) {
     std::fputs(command->text.c_str(), stdout);
     return ocfsgw::kExitDone;
   }
-  return Run(command->options);
+  const ocfsgw::fusefs::MountOptions& options = command->options;
+  ocfsgw::fusefs::Startup startup(options.foreground);
+  if (!options.guardian) return Run(options, startup, nullptr);
+  ocfsgw::fusefs::ProcessTitle title(argc, argv);
+  ocfsgw::fusefs::Guardian guardian(options, title, startup);
+  return guardian.Run([&](ocfsgw::fusefs::SharedState& shared) { return Run(options, startup, &shared); });
 }

@@ -26,6 +26,7 @@ struct MountOptions {
   std::chrono::milliseconds recall_deadline{5000};
   std::chrono::milliseconds hold_off{500};
   std::chrono::milliseconds max_staleness{0};
+  bool guardian = true;
   uint64_t memory_bytes = 256ULL << 20;  ///< For the store's block cache and the queues.
   std::string metrics_address;           ///< ADDR:PORT, or empty: no endpoint.
   std::string log_file;                  ///< Empty: syslog, or stderr in the foreground.

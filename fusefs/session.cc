@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "fusefs/take_back.h"
 
 namespace ocfsgw::fusefs {
 namespace {
@@ -101,6 +102,11 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
       fmt::format("cannot mount at {}: is /dev/fuse there, may this user mount? {}", mountpoint, message));
 }
 
+Session::Session(fuse_session* session, std::string mountpoint)
+    : session_(session), mountpoint_(std::move(mountpoint)), mount_id_(MountId(mountpoint_)) {}
+
+void Session::Cut() { UnmountDead(mountpoint_, mount_id_); }
+
 Session::~Session() {
   fuse_session_unmount(session_);
   fuse_session_destroy(session_);
@@ -126,10 +132,9 @@ void Session::WaitForSignal(int stop_fd, pthread_t serving) {
       syncfs(fd);
       close(fd);
     }
-    umount2(mountpoint_.c_str(), MNT_FORCE | MNT_DETACH);
   }
-  // The connection lives on if the mount was propagated elsewhere. The serving thread may be about to wait:
-  // repeat.
+  // The connection lives on, also if the mount was propagated elsewhere. The serving thread may be about to
+  // wait: repeat.
   fuse_session_exit(session_);
   do {
     pthread_kill(serving, SIGUSR1);

@@ -27,20 +27,23 @@ class Session {
                                                 MountContext* context);
   ~Session();
 
-  /// Handles requests until the file system is unmounted, which a SIGTERM or SIGINT does: properly if nobody
-  /// uses it, else lazily and by cutting the connection, after everything written has been passed on. The
+  /// Handles requests until the file system is unmounted, which a SIGTERM or SIGINT does if nobody uses it;
+  /// else they end the serving, after everything written has been passed on, and leave the mount to Cut. The
   /// error if the connection broke for another reason. REQUIRES: both signals blocked in every thread,
   /// SIGUSR1 in none.
   Status Serve();
+  /// After Serve: unmounts lazily what is still mounted, and cuts the connection.
+  void Cut();
+  uint64_t mount_id() const { return mount_id_; }
   fuse_session* get() const { return session_; }
 
  private:
-  Session(fuse_session* session, std::string mountpoint)
-      : session_(session), mountpoint_(std::move(mountpoint)) {}
+  Session(fuse_session* session, std::string mountpoint);
   void WaitForSignal(int stop_fd, pthread_t serving);
 
   fuse_session* const session_;
   const std::string mountpoint_;
+  const uint64_t mount_id_;
   std::atomic<bool> told_to_stop_{false};
 };
 

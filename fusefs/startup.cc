@@ -43,6 +43,7 @@ Startup::Startup(bool foreground) {
   close(fds[0]);
   verdict_fd_ = fds[1];
   setsid();
+  if (chdir("/") != 0) std::abort();
 }
 
 Startup::~Startup() {
@@ -56,7 +57,6 @@ void Startup::Ready() {
     dup2(null, fd);
   }
   if (null > 2) close(null);
-  if (chdir("/") != 0) std::abort();
   const uint8_t code = kExitDone;
   if (write(verdict_fd_, &code, 1) != 1) std::perror("ocfsgw: telling the waiting command");
   close(verdict_fd_);

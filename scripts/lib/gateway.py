@@ -85,7 +85,9 @@ class Gateway:
             os.kill(pid, 9)
 
     def processes(self):
-        """Processes called ocfsgw which have our mount point, a directory made for this run, as an argument."""
+        """Gateway and guardian: they have our mount point, a directory made for this run, as an argument. The guardian
+        comes first, since it would start the gateway again."""
+        names = [b"gw-guardian", b"ocfsgw"]
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -93,9 +95,10 @@ class Gateway:
                     arguments = file.read().split(b"\0")
             except OSError:
                 continue
-            if os.path.basename(arguments[0]) == b"ocfsgw" and self.mount_point.encode() in arguments:
-                found.append(int(pid))
-        return found
+            name = os.path.basename(arguments[0])
+            if name in names and self.mount_point.encode() in arguments:
+                found.append((names.index(name), int(pid)))
+        return [pid for _, pid in sorted(found)]
 
     def barrier(self):
         run(["ocfsgwctl", "--mount", self.mount_point, "barrier"])

@@ -32,12 +32,22 @@ Outcome Gateway::Mount(bool fresh) const {
 Outcome Gateway::Unmount() const {
   const std::string gw = kGateway;
   return Lab().On(node_, "mountpoint -q " + gw + " || exit 0\n" + "umount " + gw +
-                             " && while pgrep -x ocfsgw >/dev/null; do sleep 0.05; done");
+                             " && while pgrep -x 'ocfsgw|gw-guardian' >/dev/null; do sleep 0.05; done");
 }
 
 Outcome Gateway::Kill() const {
-  return Lab().On(node_, std::string("pkill -KILL -x ocfsgw; umount -l ") + kGateway);
+  // Stopped first: neither is to act on the other's end.
+  return Lab().On(node_,
+                  std::string("pkill -STOP -x 'ocfsgw|gw-guardian'; pkill -KILL -x 'ocfsgw|gw-guardian'; "
+                              "umount -l ") +
+                      kGateway);
 }
+
+Outcome Gateway::Signal(const std::string& signal) const {
+  return Lab().On(node_, "pkill -" + signal + " -x ocfsgw");
+}
+
+uint64_t Gateway::Restarts() const { return nlohmann::json::parse(Status()).at("restarts").get<uint64_t>(); }
 
 std::string Gateway::Status() const {
   // Standard error would not be JSON.

@@ -40,8 +40,13 @@ class Gateway {
   /// directory.
   Outcome Mount(bool fresh = false) const;
   Outcome Unmount() const;
-  /// Kills every process of the gateway, as the kernel does when memory runs out, and removes the dead mount.
+  /// Kills gateway and guardian together, as the kernel does when a container is out of memory, and removes
+  /// the dead mount.
   Outcome Kill() const;
+  /// Sends a signal to the gateway, not to its guardian.
+  Outcome Signal(const std::string& signal) const;
+  /// How often the guardian has started it again since it was mounted.
+  uint64_t Restarts() const;
 
   /// A metric as `ocfsgwctl status --json` reports it, by name and labels. Throws std::runtime_error if it is
   /// not there.

@@ -73,19 +73,18 @@ GatewayMount::GatewayMount(Milliseconds time_limit)
 }
 
 GatewayMount::~GatewayMount() {
-  const std::vector<pid_t> gateways = FindProcesses("ocfsgw", mountpoint_);
+  const std::vector<pid_t> processes = Processes();
   bool in_use = false;
   if (mounted() && umount2(mountpoint_.c_str(), 0) != 0) {
     in_use = errno == EBUSY;
     umount2(mountpoint_.c_str(), MNT_DETACH);
   }
-  for (const pid_t pid : gateways) {
-    if (in_use) {
-      ADD_FAILURE() << "the mount is still in use at the end of the test";
-      kill(pid, SIGKILL);
-    }
-    if (WaitForChild(pid) != -1) continue;
-    ADD_FAILURE() << "the gateway did not end after the unmount\n" << StacksOf(pid);
+  if (in_use) ADD_FAILURE() << "the mount is still in use at the end of the test";
+  for (const pid_t pid : processes) {
+    if (in_use) kill(pid, SIGKILL);
+    WaitForChild(pid, kSoon);  // the gateway is ours if its guardian has died
+    if (Eventually([pid] { return kill(pid, 0) != 0; })) continue;
+    ADD_FAILURE() << "a process did not end after the unmount\n" << StacksOf(pid);
     kill(pid, SIGKILL);
     WaitForChild(pid);
   }
@@ -105,8 +104,8 @@ GatewayMount::~GatewayMount() {
 void GatewayMount::Watch(Milliseconds limit) {
   std::unique_lock lock(mutex_);
   if (ended_.wait_for(lock, limit, [this] { return end_; })) return;
-  for (const pid_t pid : FindProcesses("ocfsgw", mountpoint_)) {
-    ADD_FAILURE() << "hung: the gateway is killed after " << limit.count() << " ms";
+  for (const pid_t pid : Processes()) {
+    ADD_FAILURE() << "hung: the mount's processes are killed after " << limit.count() << " ms";
     std::cerr << StacksOf(pid) << '\n';
     kill(pid, SIGKILL);
   }
@@ -127,7 +126,7 @@ testing::AssertionResult GatewayMount::Start(const std::string& more) {
 }
 
 testing::AssertionResult GatewayMount::Unmount() {
-  const pid_t pid = this->pid();
+  const pid_t pid = guardian() != 0 ? guardian() : this->pid();
   if (umount2(mountpoint_.c_str(), 0) != 0)
     return testing::AssertionFailure() << "umount: " << std::strerror(errno);
   const int code = pid != 0 ? WaitForChild(pid) : -1;
@@ -141,14 +140,26 @@ testing::AssertionResult GatewayMount::Restart(const std::string& more) {
 }
 
 void GatewayMount::Kill() {
-  const pid_t pid = this->pid();
-  ASSERT_NE(pid, 0);
-  kill(pid, SIGKILL);
-  EXPECT_EQ(WaitForChild(pid), 128 + SIGKILL);
+  const std::vector<pid_t> processes = Processes();
+  ASSERT_FALSE(processes.empty());
+  for (const pid_t pid : processes) kill(pid, SIGSTOP);  // none is to act on the other's end
+  for (const pid_t pid : processes) kill(pid, SIGKILL);
+  for (const pid_t pid : processes) EXPECT_EQ(WaitForChild(pid), 128 + SIGKILL);
+}
+
+std::vector<pid_t> GatewayMount::Processes() const {
+  std::vector<pid_t> all = FindProcesses(kGuardianName, mountpoint_);
+  for (const pid_t pid : FindProcesses("ocfsgw", mountpoint_)) all.push_back(pid);
+  return all;
 }
 
 pid_t GatewayMount::pid() const {
   const auto found = FindProcesses("ocfsgw", mountpoint_);
+  return found.empty() ? 0 : found.front();
+}
+
+pid_t GatewayMount::guardian() const {
+  const auto found = FindProcesses(kGuardianName, mountpoint_);
   return found.empty() ? 0 : found.front();
 }
 

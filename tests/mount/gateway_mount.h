@@ -17,9 +17,10 @@
 
 namespace ocfsgw::mounttest {
 
-/// A gateway over a temporary source directory. Whatever the test does, the destructor unmounts, ends the
-/// gateway and removes the directories; a gateway that lives longer than the time limit is taken for hung:
-/// its stacks are printed, it is killed, and the test fails. Not thread-safe, except for the paths.
+/// A gateway with its guardian over a temporary source directory. Whatever the test does, the destructor
+/// unmounts, ends the gateway and removes the directories; a gateway that lives longer than the time limit is
+/// taken for hung: its stacks are printed, it is killed, and the test fails. Not thread-safe, except for the
+/// paths.
 class GatewayMount {
  public:
   explicit GatewayMount(Milliseconds time_limit = Milliseconds(60'000));
@@ -46,11 +47,12 @@ class GatewayMount {
   /// Unmounts by umount(2) and waits for the gateway to end with 0.
   testing::AssertionResult Unmount();
   testing::AssertionResult Restart(const std::string& more = {});
-  /// kill -9, and waits until it is gone. The dead mount stays.
+  /// kill -9 of gateway and guardian at once, and waits until they are gone. The dead mount stays.
   void Kill();
 
-  /// The gateway's process, 0 if there is none.
+  /// The gateway's process, 0 if there is none; its guardian's.
   pid_t pid() const;
+  pid_t guardian() const;
   bool mounted() const;
 
   /// What `ocfsgwctl --json COMMAND` prints; null and a failure if it does not work.
@@ -64,6 +66,8 @@ class GatewayMount {
     return path.empty() ? base : base + "/" + path;
   }
   void Watch(Milliseconds limit);
+  /// The guardian first: it would start the gateway again.
+  std::vector<pid_t> Processes() const;
 
   std::string directory_;
   std::string mountpoint_;

@@ -17,7 +17,9 @@ namespace {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
   char byte = 0;
   if (read(pipe, &byte, 1) == 1) _exit(0);
-  for (const pid_t pid : FindProcesses("ocfsgw", mountpoint)) kill(pid, SIGKILL);
+  for (const char* name : {kGuardianName, "ocfsgw"}) {  // in this order: it would start the gateway again
+    for (const pid_t pid : FindProcesses(name, mountpoint)) kill(pid, SIGKILL);
+  }
   while (umount2(mountpoint.c_str(), MNT_DETACH) == 0) {
   }
   std::error_code ignored;

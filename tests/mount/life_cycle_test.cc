@@ -55,6 +55,8 @@ TEST_F(LifeCycle, BackgroundMountReturnsWhenItServes) {
   EXPECT_EQ(status.value("mountpoint", ""), gateway_.Mount());
   EXPECT_EQ(status.value("source", ""), gateway_.Source());
   EXPECT_EQ(status.value("pid", 0), gateway_.pid());
+  EXPECT_EQ(status.value("guardian", 0), gateway_.guardian());
+  EXPECT_EQ(status.value("restarts", -1), 0);
   EXPECT_EQ(status.value("lease_provider", ""), "local");
   EXPECT_TRUE(gateway_.Unmount());
   EXPECT_FALSE(std::filesystem::exists(gateway_.Mount("hello")));
@@ -70,7 +72,7 @@ TEST_F(LifeCycle, ForegroundStaysUntilUnmounted) {
   });
   ASSERT_TRUE(Eventually([&] { return gateway_.mounted(); }));
   ExpectServing();
-  EXPECT_EQ(gateway_.pid(), process.pid());
+  EXPECT_EQ(gateway_.guardian(), process.pid());
   ASSERT_EQ(umount2(gateway_.Mount().c_str(), 0), 0);
   EXPECT_EQ(process.Wait(), 0);
 }
@@ -94,7 +96,7 @@ TEST_F(LifeCycle, MountByType) {
   EXPECT_EQ(shown.out, "fuse.ocfsgw " + gateway_.Source() + "\n");
   const Outcome unmounted = RunProgram({"umount", gateway_.Mount()});
   EXPECT_EQ(unmounted.exit_code, 0) << unmounted.err;
-  EXPECT_TRUE(Eventually([&] { return gateway_.pid() == 0; }));
+  EXPECT_TRUE(Eventually([&] { return gateway_.guardian() == 0; }));
 }
 
 TEST_F(LifeCycle, MountByFstab) {
@@ -123,19 +125,20 @@ TEST_F(LifeCycle, RemountIsRefusedWithOneLine) {
 
 TEST_F(LifeCycle, FusermountUnmounts) {
   ASSERT_TRUE(gateway_.Start());
-  const pid_t pid = gateway_.pid();
+  const pid_t pid = gateway_.guardian();
   EXPECT_EQ(RunProgram({"fusermount3", "-u", gateway_.Mount()}).exit_code, 0);
   EXPECT_EQ(WaitForChild(pid), 0);
   EXPECT_FALSE(gateway_.mounted());
 }
 
 TEST_F(LifeCycle, SignalsUnmountAndEndWithSuccess) {
-  for (const int signal : {SIGTERM, SIGINT}) {
+  for (const auto& [signal, to_guardian] :
+       {std::pair{SIGTERM, false}, {SIGINT, false}, {SIGTERM, true}, {SIGINT, true}}) {
     ASSERT_TRUE(gateway_.Start());
     ExpectServing();
-    const pid_t pid = gateway_.pid();
-    ASSERT_EQ(kill(pid, signal), 0);
-    EXPECT_EQ(WaitForChild(pid), 0) << "signal " << signal;
+    const pid_t guardian = gateway_.guardian();
+    ASSERT_EQ(kill(to_guardian ? guardian : gateway_.pid(), signal), 0);
+    EXPECT_EQ(WaitForChild(guardian), 0) << "signal " << signal;
     EXPECT_FALSE(gateway_.mounted());
   }
 }
@@ -144,9 +147,9 @@ TEST_F(LifeCycle, SignalUnmountsAMountInUse) {
   ASSERT_TRUE(gateway_.Start());
   const Descriptor in_use(open(gateway_.Mount("hello").c_str(), O_RDONLY));
   ASSERT_GE(in_use.get(), 0);
-  const pid_t pid = gateway_.pid();
-  ASSERT_EQ(kill(pid, SIGTERM), 0);
-  EXPECT_EQ(WaitForChild(pid), 0);
+  const pid_t guardian = gateway_.guardian();
+  ASSERT_EQ(kill(gateway_.pid(), SIGTERM), 0);
+  EXPECT_EQ(WaitForChild(guardian), 0);
   EXPECT_FALSE(gateway_.mounted());
 }
 

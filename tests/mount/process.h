@@ -50,6 +50,8 @@ class Fork {
 /// Processes whose command line contains `text` and whose program is called `name`.
 std::vector<pid_t> FindProcesses(const std::string& name, const std::string& text);
 
+inline constexpr const char* kGuardianName = "gw-guardian";
+
 /// Where each thread of a process stands: by gdb if there is one, else as the kernel tells.
 std::string StacksOf(pid_t pid);
 

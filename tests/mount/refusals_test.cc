@@ -21,6 +21,7 @@ class Refusals : public MountTest {
     EXPECT_EQ(outcome.out, "");
     EXPECT_FALSE(gateway_.mounted());
     EXPECT_EQ(gateway_.pid(), 0);
+    EXPECT_EQ(gateway_.guardian(), 0);
   }
   Outcome Mounting(const std::string& source, const std::string& mountpoint) {
     return RunProgram({GatewayMount::Program(), source, mountpoint, "-o", gateway_.Options()});
@@ -42,6 +43,7 @@ TEST_F(Refusals, Usage) {
       {"remount", "remount"},
       {"ro,rw", "contradict"},
       {"ro=1", "ro=1"},
+      {"guardian=2", "guardian=2"},
       {"max_staleness_ms=-1", "max_staleness_ms=-1"},
   };
   for (const auto& [option, message] : kCases) {

@@ -31,6 +31,8 @@ TEST(FormatStatus, ShowsEverything) {
                        {"coherence", "strict"},
                        {"uptime_s", 93784.5},
                        {"pid", 4711},
+                       {"guardian", 4710},
+                       {"restarts", 2},
                        {"store",
                         {{"records", 10},
                          {"bytes", 1048576},
@@ -57,6 +59,8 @@ TEST(FormatStatus, ShowsEverything) {
             "mount point           /srv/www\n"
             "version               1.2.3\n"
             "process               4711\n"
+            "guardian              4710\n"
+            "restarts              2\n"
             "uptime                1 d 02:03:04\n"
             "leases by             o2dlm\n"
             "coherence             strict: changes made on any node of the cluster are seen\n"

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "fusefs/shared_state.h"
+
+namespace ocfsgw::fusefs {
+
+/// Hands out the slots in which the guardian finds the node ids that the kernel knows. Not thread-safe.
+class GrantTable {
+ public:
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  /// `capacity`: slots that are used at most. `slots` outlives the table.
+  explicit GrantTable(GrantSlots& slots, uint32_t capacity = GrantSlots::kCapacity)
+      : slots_(slots), capacity_(capacity) {}
+
+  /// Enters a node id; its slot, or kNone if the table is full.
+  uint32_t Add(uint64_t ino) {
+    uint32_t slot = slots_.used.load(std::memory_order_relaxed);
+    if (!free_.empty()) {
+      slot = free_.back();
+      free_.pop_back();
+    } else if (slot < capacity_) {
+      slots_.used.store(slot + 1, std::memory_order_relaxed);
+    } else {
+      return kNone;
+    }
+    // The guardian reads only after this process's end, which orders everything.
+    slots_.slots[slot].store(ino, std::memory_order_relaxed);
+    return slot;
+  }
+  /// REQUIRES: `slot` is from Add and was not removed since, or is kNone.
+  void Remove(uint32_t slot) {
+    if (slot == kNone) return;
+    slots_.slots[slot].store(0, std::memory_order_relaxed);
+    free_.push_back(slot);
+  }
+
+ private:
+  GrantSlots& slots_;
+  const uint32_t capacity_;
+  std::vector<uint32_t> free_;
+};
+
+}  // namespace ocfsgw::fusefs

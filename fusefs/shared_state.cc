@@ -1,0 +1,21 @@
+#include "fusefs/shared_state.h"
+
+#include <sys/mman.h>
+
+namespace ocfsgw::fusefs {
+
+static_assert(std::atomic<uint64_t>::is_always_lock_free, "shared between processes");
+
+SharedState* SharedState::Map() {
+  void* const memory = mmap(nullptr, sizeof(SharedState), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  // Not constructed: that would touch every slot. Zeroed memory is what a new one looks like, but for this.
+  auto* const state = static_cast<SharedState*>(memory);
+  state->session_fd.store(-1);
+  return state;
+}
+
+void SharedState::Unmap(SharedState* state) { munmap(state, sizeof(SharedState)); }
+
+}  // namespace ocfsgw::fusefs

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+namespace ocfsgw::fusefs {
+
+/// The node ids that the kernel knows, one per slot, 0 in empty ones. Written by the gateway, read by the
+/// guardian when nobody writes any more.
+struct GrantSlots {
+  /// 32 MiB of address space; memory is taken as slots are used.
+  static constexpr uint32_t kCapacity = 4 << 20;
+  std::atomic<uint32_t> used{0};  ///< Slots from here on have always been empty.
+  std::array<std::atomic<uint64_t>, kCapacity> slots{};
+};
+
+/// What a gateway leaves to its guardian, in memory that both have mapped: made anew for each gateway. All
+/// members may be written by one process while the other reads.
+struct SharedState {
+  enum Phase : uint32_t {
+    kStarting,  ///< Not mounted, or not all set up.
+    kServing,   ///< The beats advance.
+    kStopping,  ///< All leases have been given back.
+  };
+  enum Beat : uint32_t { kRecallBeat, kTimerBeat, kBeats };
+
+  std::atomic<uint32_t> phase{kStarting};
+  /// Advanced by the thread that receives recalls, and by the one that runs timers.
+  std::array<std::atomic<uint64_t>, kBeats> beats{};
+  /// The descriptor of /dev/fuse while mounted, else -1.
+  std::atomic<int> session_fd{-1};
+  std::atomic<uint64_t> mount_id{0};  ///< MountId of what is mounted.
+  uint64_t dead_mount = 0;            ///< Of what the next one replaces; set like those below.
+  pid_t guardian = 0;                 ///< Set before the gateway starts, like `restarts`.
+  uint32_t restarts = 0;              ///< How often a gateway has been started again before this one.
+  GrantSlots grants;
+
+  /// Maps a new one, zeroed, shared with the children to come; null if there is no address space for it.
+  static SharedState* Map();
+  static void Unmap(SharedState* state);
+};
+
+/// Two beats of a gateway that serves come within this time if it is healthy.
+inline constexpr int kBeatMs = 200;
+
+}  // namespace ocfsgw::fusefs

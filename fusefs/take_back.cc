@@ -1,0 +1,125 @@
+#include "fusefs/take_back.h"
+
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <vector>
+
+namespace ocfsgw::fusefs {
+namespace {
+
+/// Invalidations that may wait for a page at once.
+constexpr size_t kThreads = 4;
+/// The largest request: libfuse's, see fuse_session_receive_buf. The kernel refuses reads into less.
+constexpr size_t kRequestBytesMax = (256 << 12) + 0x1000;
+constexpr int kPollMs = 20;
+
+bool WantsAnswer(uint32_t opcode) {
+  return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET && opcode != FUSE_INTERRUPT &&
+         opcode != FUSE_NOTIFY_REPLY;
+}
+
+}  // namespace
+
+TakeBack::TakeBack(int session_fd, const GrantSlots& grants) : session_fd_(session_fd), grants_(grants) {
+  fcntl(session_fd_, F_SETFL, fcntl(session_fd_, F_GETFL) | O_NONBLOCK);
+  answers_ = std::thread([this] { AnswerRequests(); });
+}
+
+TakeBack::~TakeBack() {
+  if (attributes_.joinable()) attributes_.join();
+  stop_.store(true);
+  answers_.join();
+}
+
+void TakeBack::AnswerRequests() {
+  std::vector<char> buffer(kRequestBytesMax);
+  while (!stop_.load()) {
+    const ssize_t got = read(session_fd_, buffer.data(), buffer.size());
+    if (got < 0 && errno == ENODEV) return;  // the connection is cut
+    if (got < static_cast<ssize_t>(sizeof(fuse_in_header))) {
+      pollfd ready{session_fd_, POLLIN, 0};
+      poll(&ready, 1, kPollMs);
+      continue;
+    }
+    const auto* const request = reinterpret_cast<const fuse_in_header*>(buffer.data());
+    if (!WantsAnswer(request->opcode)) continue;
+    const fuse_out_header answer{sizeof answer, -ENOTCONN, request->unique};
+    // Fails if the requester was interrupted, which is as good.
+    static_cast<void>(!write(session_fd_, &answer, sizeof answer));
+  }
+}
+
+void TakeBack::Start() {
+  {
+    MutexLock lock(mutex_);
+    running_ = 1;
+  }
+  attributes_ = std::thread([this] {
+    InvalidateAttributes();
+    std::vector<std::thread> threads(kThreads);
+    for (auto& thread : threads) thread = std::thread([this] { InvalidatePages(); });
+    for (auto& thread : threads) thread.join();
+    MutexLock lock(mutex_);
+    running_ = 0;
+    changed_.NotifyAll();
+  });
+}
+
+bool TakeBack::Wait(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  MutexLock lock(mutex_);
+  while (running_ > 0) {
+    if (!changed_.WaitUntil(mutex_, deadline)) return running_ == 0;
+  }
+  return true;
+}
+
+bool TakeBack::Invalidate(uint64_t ino, int64_t offset) const {
+  fuse_notify_inval_inode_out what{};
+  what.ino = ino;
+  what.off = offset;  // with length 0: to the end
+  fuse_out_header header{sizeof header + sizeof what, FUSE_NOTIFY_INVAL_INODE, 0};
+  const std::array<iovec, 2> message{{{&header, sizeof header}, {&what, sizeof what}}};
+  // ENOENT: forgotten by the kernel, so there is nothing to take back.
+  return writev(session_fd_, message.data(), message.size()) >= 0 || errno == ENOENT;
+}
+
+void TakeBack::InvalidateAttributes() {
+  const uint32_t used = grants_.used.load(std::memory_order_relaxed);
+  for (uint32_t slot = 0; slot < used; ++slot) {
+    const uint64_t ino = grants_.slots[slot].load(std::memory_order_relaxed);
+    if (ino != 0 && !Invalidate(ino, -1))
+      return;  // a negative offset: attributes only, which waits for nothing
+  }
+}
+
+void TakeBack::InvalidatePages() {
+  const uint32_t used = grants_.used.load(std::memory_order_relaxed);
+  for (uint32_t slot = next_++; slot < used; slot = next_++) {
+    const uint64_t ino = grants_.slots[slot].load(std::memory_order_relaxed);
+    if (ino == 0) continue;
+    if (!Invalidate(ino, 0)) return;
+    ++inodes_;
+  }
+}
+
+uint64_t MountId(const std::string& path) {
+  struct statx stx {};
+  const int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
+  if (statx(AT_FDCWD, path.c_str(), flags, STATX_MNT_ID, &stx) != 0) return 0;
+  return (stx.stx_mask & STATX_MNT_ID) != 0 ? stx.stx_mnt_id : 0;
+}
+
+void UnmountDead(const std::string& path, uint64_t id) {
+  if (id != 0 && MountId(path) == id) umount2(path.c_str(), MNT_FORCE | MNT_DETACH);
+}
+
+}  // namespace ocfsgw::fusefs

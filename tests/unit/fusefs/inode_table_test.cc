@@ -1,0 +1,78 @@
+#include "fusefs/inode_table.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace ocfsgw::fusefs {
+namespace {
+
+class Node final : public coherence::BackendNode {
+ public:
+  explicit Node(uint64_t ino) : BackendNode({ino, 1}) {}
+  std::string Token() const override { return {}; }
+};
+
+coherence::Entry EntryOf(uint64_t ino) {
+  return {std::make_shared<coherence::Inode>(std::make_shared<Node>(ino)), {}};
+}
+
+class InodeTableTest : public testing::Test {
+ protected:
+  /// The node ids that the guardian would find.
+  std::multiset<uint64_t> Found() const {
+    std::multiset<uint64_t> found;
+    for (uint32_t slot = 0; slot < slots_->used; ++slot) {
+      if (slots_->slots[slot] != 0) found.insert(slots_->slots[slot]);
+    }
+    return found;
+  }
+  const std::unique_ptr<GrantSlots> slots_ = std::make_unique<GrantSlots>();
+};
+
+TEST_F(InodeTableTest, WhatTheKernelKnowsIsInTheGuardiansTable) {
+  GrantTable grants(*slots_);
+  InodeTable table(EntryOf(1).inode, &grants);
+  EXPECT_EQ(Found(), (std::multiset<uint64_t>{FUSE_ROOT_ID}));
+  const auto a = EntryOf(10);
+  const fuse_ino_t ino = table.Remember(a).ino;
+  EXPECT_EQ(table.Remember(a).ino, ino);
+  const fuse_ino_t other = table.Remember(EntryOf(11)).ino;
+  EXPECT_EQ(Found(), (std::multiset<uint64_t>{FUSE_ROOT_ID, ino, other}));
+  EXPECT_TRUE(table.Guarded(FUSE_ROOT_ID) && table.Guarded(ino) && table.Guarded(other));
+  table.Forget(ino, 1);
+  EXPECT_TRUE(table.Guarded(ino)) << "one lookup is left";
+  table.Forget(ino, 1);
+  table.Forget(FUSE_ROOT_ID, 1);
+  EXPECT_FALSE(table.Guarded(ino));
+  EXPECT_EQ(Found(), (std::multiset<uint64_t>{FUSE_ROOT_ID, other}));
+}
+
+TEST_F(InodeTableTest, WhatFindsNoSlotIsNotGuarded) {
+  GrantTable grants(*slots_, 3);
+  InodeTable table(EntryOf(1).inode, &grants);
+  const fuse_ino_t a = table.Remember(EntryOf(10)).ino;
+  table.Remember(EntryOf(11));
+  const auto entry = EntryOf(12);
+  const fuse_ino_t late = table.Remember(entry).ino;
+  EXPECT_FALSE(table.Guarded(late));
+  table.Forget(a, 1);
+  EXPECT_FALSE(table.Guarded(late)) << "it has no slot yet";
+  table.Forget(late, 1);
+  const fuse_ino_t again = table.Remember(entry).ino;
+  EXPECT_TRUE(table.Guarded(again)) << "the slot that became free is used";
+  EXPECT_EQ(Found().size(), 3U);
+  EXPECT_EQ(Found().count(again), 1U);
+}
+
+TEST(InodeTable, WithoutAGuardianNothingIsGuarded) {
+  InodeTable table(EntryOf(1).inode);
+  EXPECT_FALSE(table.Guarded(FUSE_ROOT_ID));
+  const fuse_ino_t ino = table.Remember(EntryOf(10)).ino;
+  EXPECT_FALSE(table.Guarded(ino));
+  table.Forget(ino, 1);
+  EXPECT_EQ(table.size(), 1U);
+}
+
+}  // namespace
+}  // namespace ocfsgw::fusefs
