@@ -144,8 +144,8 @@ TEST_F(GuardianTest, KilledGatewayLeavesNothingOldAndIsStartedAgain) {
 }
 
 TEST_F(GuardianTest, StoppedGatewayIsKilledWithinTheRecallDeadline) {
-  ASSERT_NO_FATAL_FAILURE(Start("recall_deadline_ms=1000"));
   ASSERT_TRUE(WriteFile(gateway_.Source("fresh"), Pattern(kBytes, 1)));
+  ASSERT_NO_FATAL_FAILURE(Start("recall_deadline_ms=1000"));
   const auto unread = std::make_unique<InUse>(gateway_.Mount("fresh"));
   ASSERT_TRUE(unread->map.ok());
   const pid_t pid = gateway_.pid();
