@@ -1,7 +1,7 @@
 #include "fusefs/guardian.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -10,15 +10,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <thread>
 
 #include "base/exit_code.h"
 #include "base/path.h"
+#include "base/status.h"
 #include "fusefs/take_back.h"
 
 namespace ocfsgw::fusefs {
@@ -69,7 +67,7 @@ int Guardian::Run(const Gateway& gateway) {
   for (uint32_t restarts = 0;; ++restarts) {
     SharedState* const state = SharedState::Map();
     if (state == nullptr) {
-      Say(log::Level::kError, fmt::format("no memory to share with the gateway: {}", std::strerror(errno)));
+      Say(log::Level::kError, Status::LastErrno("memory to share with the gateway").ToString());
       return kExitRuntime;
     }
     state->guardian = getpid();
@@ -97,7 +95,7 @@ int Guardian::Run(const Gateway& gateway) {
 
 pid_t Guardian::Start(const Gateway& gateway, SharedState& state) {
   const auto pid = static_cast<pid_t>(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
-  if (pid < 0) Say(log::Level::kError, fmt::format("cannot start the gateway: {}", std::strerror(errno)));
+  if (pid < 0) Say(log::Level::kError, Status::LastErrno("starting the gateway").ToString());
   if (pid != 0) return pid;
 
   title_.Restore();
