@@ -14,7 +14,7 @@ class Node final : public coherence::BackendNode {
 };
 
 coherence::Entry EntryOf(uint64_t ino) {
-  return {std::make_shared<coherence::Inode>(std::make_shared<Node>(ino)), {}};
+  return {std::make_shared<coherence::Inode>(std::make_shared<Node>(ino)), {}, std::nullopt};
 }
 
 class InodeTableTest : public testing::Test {
