@@ -46,14 +46,16 @@ class LockFile {
 /// opening it again costs no message, and the value block with it. Each costs kernel memory for as long as it
 /// exists (docs/OPERATIONS.md), so beyond a budget those that were closed longest ago are unlinked.
 ///
-/// Unlinking a lock file that somebody has open or is opening can panic the kernel (CVE-2022-49337; newer
-/// kernels still, between lookup and open). Hence who may unlink is settled by flock(2) on directories of
-/// dlmfs itself, which everybody sees who could have these very files open, in whatever container: | lock |
-/// held by                                                                    |
-/// |-------------------------|----------------------------------------------------------------------------|
-/// | domain, shared          | each gateway for as long as it may have a lock file open                   |
-/// | domain, exclusive       | whoever unlinks: no other gateway uses this domain of this dlmfs then      |
-/// | dlmfs's root, exclusive | whoever turns the one into the other, which is not atomic                  |
+/// Unlinking a lock file that somebody has open can panic the kernel (CVE-2022-49337; with the fix there is
+/// still no guard between lookup and open). Hence who may unlink is settled by flock(2) on directories of
+/// dlmfs itself, which everybody sees who could have these very files open, in whatever container:
+///
+/// | lock                    | held by                                                               |
+/// |-------------------------|-----------------------------------------------------------------------|
+/// | domain, shared          | each gateway for as long as it may have a lock file open              |
+/// | domain, exclusive       | whoever unlinks: no other gateway uses this domain of this dlmfs then |
+/// | dlmfs's root, exclusive | whoever turns the one into the other, which is not atomic             |
+///
 /// Within the process: (1) a name that is being unlinked cannot be opened; (2) a name is unlinked only with
 /// no user.
 class LockFiles : public std::enable_shared_from_this<LockFiles> {

@@ -1,12 +1,14 @@
 #include "ocfs2-backend/o2dlm_lease_provider.h"
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <climits>
 
 #include "base/log.h"
 #include "ocfs2-backend/value_block.h"
@@ -24,6 +26,7 @@ constexpr uint32_t kDlmfsMagic = 0x76a9f425;   // fs/ocfs2/dlmfs/dlmfs.c
 constexpr int64_t kWriterTickNs = 10'000'000;  // HZ=100, the coarsest clock of file time stamps in use
 // Priming waits for other nodes' leases, which acquiring does not: some acquisition threads stay free of it.
 constexpr int kPrimersMax = 8;
+constexpr rlim_t kDescriptorReserve = 256;
 constexpr Duration kPauseMin = std::chrono::seconds(1);
 constexpr Duration kPauseMax = std::chrono::seconds(60);
 constexpr Duration kStarvedLogEvery = std::chrono::seconds(60);
@@ -46,6 +49,15 @@ class HeldPin final : public coherence::OpenPin {
  private:
   const LockFile file_;
 };
+
+// Lock files get no descriptor from this number on (the kernel hands out the lowest): what the backend needs
+// to serve inodes without a lease must be left.
+int DescriptorMax() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const rlim_t reserve = std::min(limit.rlim_cur / 4, kDescriptorReserve);
+  return static_cast<int>(std::min<rlim_t>(limit.rlim_cur - reserve, INT_MAX));
+}
 
 Status Unavailable(std::string line) { return {StatusCode::kUnavailable, std::move(line)}; }
 Status DomainLost() { return Unavailable("lock domain is lost: no leases for now"); }
@@ -158,6 +170,9 @@ Result<LockFile> O2dlmLeaseProvider::OpenLock(LockKind kind, InodeId inode) {
   const std::string name = LockName(kind, inode.ino, inode.generation, inode.ino == options_.volume_root);
   auto opened = domain->Open(name);
   if (!opened.ok()) return OnOpenFailed(domain, name, opened.status());
+  if (opened->fd() >= DescriptorMax()) {
+    return OnOpenFailed(domain, name, Status::FromErrno(EMFILE, "lock file"));
+  }
   OnOpened();
   return opened;
 }

@@ -33,8 +33,8 @@ struct O2dlmOptions {
 };
 
 /// Makes OCFS2 itself write the attributes of `node` into the value block of its lock: an attempt to replace
-/// an attribute that does not exist takes the lock exclusively, fails and changes nothing. Recalls every
-/// lease on the inode. Has no effect on an immutable inode and on a read-only mount.
+/// an extended attribute that does not exist takes the lock exclusively, fails and changes nothing. Recalls
+/// every lease on the inode. Has no effect on an immutable inode and on a read-only mount.
 void PrimeValueBlock(coherence::Backend& backend, const coherence::NodeRef& node);
 
 /// Leases that are OCFS2's own inode locks: an open lock file of dlmfs is a PR lock on the inode's metadata,
@@ -47,14 +47,15 @@ void PrimeValueBlock(coherence::Backend& backend, const coherence::NodeRef& node
 /// None may be in progress when the object is destroyed.
 ///
 /// What an error of a lock file means:
-/// | error                                         | what follows |
-/// |-----------------------------------------------|-----------------------------------------------------------|
-/// | out of descriptors or memory                  | no lease of this inode for now | | of one lock | the
-/// same                                                  | | of kBadLocksMax locks with no success between |
-/// the domain is lost                                        | | the domain's directory has gone | the domain
-/// is lost                                        | Lost: all leases are void and the listener is told, once.
-/// Acquire then joins the domain anew after a pause that doubles from 1 to 60 s for as long as no lease could
-/// be had.
+/// | error                                         | what follows                   |
+/// |-----------------------------------------------|--------------------------------|
+/// | out of descriptors or memory                  | no lease of this inode for now |
+/// | of one lock                                   | the same                       |
+/// | of kBadLocksMax locks with no success between | the domain is lost             |
+/// | the domain's directory has gone               | the domain is lost             |
+///
+/// Lost: all leases are void and the listener is told, once. Acquire then joins the domain anew after a pause
+/// that doubles from 1 to 60 s for as long as no lease could be had.
 class O2dlmLeaseProvider final : public coherence::LeaseProvider {
  public:
   /// Joins the volume's lock domain. kUnavailable, with one line that says what to do, where that fails.

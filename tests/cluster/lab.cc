@@ -7,6 +7,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -68,6 +70,34 @@ Outcome Lab::Kill(int node) const { return Run({"kill", std::to_string(node)}); 
 Outcome Lab::Boot(int node) const { return Run({"boot", std::to_string(node)}); }
 
 Outcome Lab::DropCaches(int node) const { return Run({"drop-caches", std::to_string(node)}); }
+
+Outcome Lab::Cut(int node) const { return Run({"cut", std::to_string(node)}); }
+
+bool Lab::Alive(int node) const {
+  return Run({"status"}).output.find("node " + std::to_string(node) + ": up") != std::string::npos;
+}
+
+std::string Lab::Console(int node) const {
+  const char* const lab = std::getenv("OCFSGW_LAB");
+  const std::string path =
+      std::string(lab == nullptr ? "/tmp/ocfsgw-lab" : lab) + "/node" + std::to_string(node) + "/console";
+  std::ifstream file(path);
+  if (!file) {
+    throw std::runtime_error("cannot read " + path);
+  }
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+uint64_t Lab::Messages(int node, const std::string& command) const {
+  const Outcome outcome = Run({"messages", std::to_string(node), command});
+  const size_t at = outcome.output.rfind("messages ");
+  if (!outcome.ok() || at == std::string::npos) {
+    throw std::runtime_error("messages: " + outcome.output);
+  }
+  return std::stoull(outcome.output.substr(at + 9));
+}
 
 DiskReads Lab::Reads(int node) const {
   const Outcome outcome = Run({"disk-reads", std::to_string(node)});

@@ -33,6 +33,14 @@ class Lab {
   /// Boots a dead node and mounts the volume.
   Outcome Boot(int node) const;
   Outcome DropCaches(int node) const;
+  /// Takes the node off the network; its disks stay.
+  Outcome Cut(int node) const;
+  bool Alive(int node) const;
+  /// What the node's console has shown since it booted, also that of a dead one. Throws std::runtime_error.
+  std::string Console(int node) const;
+  /// Runs a command in the node as On does, without patience; how many messages of the lock manager the node
+  /// has sent and received meanwhile. Throws std::runtime_error if the command fails.
+  uint64_t Messages(int node, const std::string& command) const;
   /// What the node has read from the shared disk since it booted. Throws std::runtime_error if the node does
   /// not answer.
   DiskReads Reads(int node) const;

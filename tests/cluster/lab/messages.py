@@ -43,7 +43,7 @@ def count(frames):
         if data:
             flows[frame[26:34] + frame[tcp:tcp + 4]].setdefault(struct.unpack_from(">I", frame, tcp + 4)[0], data)
     for flow in flows.values():          # in sequence order; what was sent twice falls on the same key
-        stream, expected = b"", None
+        stream, expected = bytearray(), None
         for seq in sorted(flow):
             stream += flow[seq] if expected is None or seq >= expected else flow[seq][expected - seq:]
             expected = max(expected or 0, seq + len(flow[seq]))

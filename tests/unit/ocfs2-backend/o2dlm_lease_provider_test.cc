@@ -236,5 +236,24 @@ TEST_F(O2dlmLeaseProviderTest, WithoutDescriptorsThereIsNoLeaseAndNothingIsLost)
   EXPECT_EQ(Losses(), 0);
 }
 
+TEST_F(O2dlmLeaseProviderTest, LeasesLeaveDescriptorsForWhatIsServedWithoutThem) {
+  std::vector<NodeRef> nodes;
+  for (uint64_t ino = 1; ino <= 30; ++ino) nodes.push_back(MakeInode(ino));
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit low{160, limit.rlim_max};  // about 100 are open
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  Status last;
+  size_t granted = 0;
+  while (granted < nodes.size() && (last = Acquire(nodes[granted])).ok()) ++granted;
+  std::vector<UniqueFd> spare;
+  for (int i = 0; i < 16; ++i) spare.emplace_back(::dup(0));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_TRUE(last.Is(StatusCode::kBusy)) << last.ToString();
+  EXPECT_GT(granted, 0U);
+  EXPECT_TRUE(spare.back()) << "after " << granted << " leases";
+  EXPECT_EQ(Losses(), 0);
+}
+
 }  // namespace
 }  // namespace ocfsgw::ocfs2
