@@ -203,13 +203,16 @@ const std::map<std::string, Operation> kOperations = {
     {"held_read",  // through a descriptor that stays open
      {3,
       [](auto& a, auto& held) {
-        const Fd& fd = held.try_emplace(a[1], a[1], O_RDONLY).first->second;
+        const auto offset = static_cast<off_t>(Number(a[2]));
+        const auto [it, opened] = held.try_emplace(a[1], a[1], O_RDONLY);
         try {
-          return ReadBlock(fd.get(), static_cast<off_t>(Number(a[2])));
-        } catch (const Error&) {
-          held.erase(a[1]);
-          throw;
+          return ReadBlock(it->second.get(), offset);
+        } catch (const Error& error) {
+          held.erase(it);
+          if (opened || error.number != ENOTCONN) throw;
         }
+        // Opened in an earlier life of the gateway.
+        return ReadBlock(held.try_emplace(a[1], a[1], O_RDONLY).first->second.get(), offset);
       }}},
     {"load",
      {3,
