@@ -16,8 +16,9 @@ using history::kAnything;
 using history::kPresent;
 using Op = history::Operation;
 
-constexpr uint64_t kFavourites = 24;  // objects that one change in four goes to
-constexpr size_t kFileMax = 4000;     // bytes of a small file: one page
+constexpr uint64_t kFocus = 3;                // objects that half the operations go to,
+constexpr uint64_t kFocusNs = 2'000'000'000;  // for so long
+constexpr size_t kFileMax = 4000;             // bytes of a small file: one page
 
 std::string HashOf(const std::vector<unsigned char>& content) {
   return std::to_string(Hash(content.data(), content.size()));
@@ -65,9 +66,12 @@ Writes Seen(const Object& o, const std::string& operation, const Answer& answer)
 }  // namespace
 
 Object& Client::RandomObject() {
-  auto& objects = world_.objects;
-  if (Random(4) == 0) return *objects[Random(kFavourites) * objects.size() / kFavourites];
-  return *objects[Random(objects.size())];
+  const auto& objects = world_.objects;
+  if (Random(2) == 0) return *objects[Random(objects.size())];
+  // For a while many go to the same few, so that looks, fills and changes meet.
+  const auto slot = static_cast<uint64_t>(NowNs()) / kFocusNs;
+  const uint64_t first = std::mt19937_64(world_.options.seed + slot)() % objects.size();
+  return *objects[(first + Random(kFocus)) % objects.size()];
 }
 
 Place Client::RandomPlace() {
@@ -391,7 +395,10 @@ bool Client::SetUp() {
 void Client::Episode() {
   Object& object = RandomObject();
   Object* other = nullptr;
-  if (!object.Take()) return;
+  if (!object.Take()) {
+    Look(object, RandomPlace());
+    return;
+  }
   Objects objects{&object};
   if (object.kind == Kind::kName && object.present && Random(2) == 0) {
     const auto& names = world_.directories.at(object.path.substr(0, object.path.find('/')));
@@ -402,7 +409,7 @@ void Client::Episode() {
   for (uint64_t i = Random(4); i > 0; --i) Look(object, RandomPlace());  // so that it is cached somewhere
   const Place place = RandomPlace();
   Change(objects, place, PlanChange(object, other));
-  for (uint64_t i = 2 + Random(3); i > 0 && !world_.stop; --i) {
+  for (uint64_t i = 3 + Random(5); i > 0 && !world_.stop; --i) {
     const Place reader = RandomPlace();
     if (Look(*objects[Random(objects.size())], reader) && reader.id() != place.id())
       ++world_.counters.announced;

@@ -161,6 +161,14 @@ std::string SendFile(const Words& a) {
   return Values(block.words());
 }
 
+std::string Everything(const struct stat& st) {
+  const auto time = [](const timespec& t) {
+    return std::to_string(t.tv_sec) + "." + std::to_string(t.tv_nsec);
+  };
+  return std::to_string(st.st_ino) + " " + std::to_string(st.st_mode) + " " + std::to_string(st.st_nlink) +
+         " " + std::to_string(st.st_size) + " " + time(st.st_mtim) + " " + time(st.st_ctim);
+}
+
 std::string List(const Words& a) {
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(a[1].c_str()), closedir);
   if (!dir) throw Error{errno};
@@ -269,6 +277,29 @@ const std::map<std::string, Operation> kOperations = {
         Check(lstat(a[1].c_str(), &st));
         return std::to_string(st.st_ino) + " " + std::to_string(st.st_mode & 07777) + " " +
                std::to_string(st.st_size);
+      }}},
+    {"stat_all",
+     {2,
+      [](auto& a, auto&) {
+        struct stat st;
+        Check(lstat(a[1].c_str(), &st));
+        return Everything(st);
+      }}},
+    {"open",  // what the descriptor says
+     {2,
+      [](auto& a, auto&) {
+        struct stat st;
+        Check(fstat(Fd(a[1], O_RDONLY).get(), &st));
+        return Everything(st);
+      }}},
+    {"punch",  // PATH OFFSET SIZE
+     {4,
+      [](auto& a, auto&) {
+        Fd fd(a[1], O_WRONLY);
+        Check(fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                        static_cast<off_t>(Number(a[2])), static_cast<off_t>(Number(a[3]))));
+        fd.Close();
+        return std::string();
       }}},
     // Names
     {"mkdir",

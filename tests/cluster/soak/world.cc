@@ -9,7 +9,7 @@
 namespace ocfsgw::cluster {
 namespace {
 
-// Many inodes, so that each is left alone long enough to be cached under a lease; some are favoured.
+// Many inodes, so that most are left alone long enough to be cached under a lease.
 constexpr int kBlockFiles = 20, kDirectFiles = 4, kBlocks = 8, kSmallFiles = 30, kDirectories = 6,
               kNames = 10;
 
