@@ -42,7 +42,7 @@ struct Report {
   std::vector<Violation> violations;
 };
 
-/// Deterministic, O(n log n). Writes of one register may overlap.
+/// Deterministic. O(n log n) as long as few writes never return. Writes of one register may overlap.
 Report Check(const std::vector<Operation>& history, const CheckOptions& options = {});
 /// Several lines: the rule, the read, the write it shows, the proof.
 std::string Describe(const Violation& violation, const std::vector<Operation>& history);

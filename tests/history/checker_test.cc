@@ -131,8 +131,8 @@ TEST(Format, LinesSurvive) {
 
 // What a correct register does, under load: the value of a read is what it holds at a moment of its own.
 // Then one read in a thousand is given the value before: each of those that no overlap excuses is found.
-TEST(Load, AMillionOperations) {
-  constexpr int kRegisters = 50, kPerRegister = 20'000;
+TEST(Load, EveryPlantedViolationAndNothingElse) {
+  constexpr int kRegisters = 20, kPerRegister = 5'000;
   const uint64_t seed = 7;
   std::mt19937_64 random(seed);
   std::vector<Operation> history;
@@ -163,7 +163,7 @@ TEST(Load, AMillionOperations) {
     }
     EXPECT_EQ(Check(history).violations.size(), planted);
   }
-  EXPECT_GT(planted, 500u);
+  EXPECT_GT(planted, 50u);
 }
 
 }  // namespace

@@ -20,6 +20,9 @@ class Client {
   bool SetUp();
   /// Until World::stop.
   void Run();
+  /// Looks at every object whose index is `number` modulo `clients` at every place. REQUIRES: no changes any
+  /// more.
+  void Sweep(int clients);
 
  private:
   struct Step {

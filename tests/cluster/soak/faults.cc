@@ -168,6 +168,16 @@ void Faults::One() {
   }
 }
 
+bool Faults::AllBack() {
+  bool all = true;
+  for (int n = 1; n <= world_.nodes(); ++n) {
+    const Outcome seen = Lab().On(n, "mountpoint -q /mnt/gw && stat /mnt/gw/soak /mnt/shared/soak");
+    if (!seen.ok()) world_.Complain("node " + std::to_string(n) + " did not come back: " + seen.output);
+    all = all && seen.ok();
+  }
+  return all;
+}
+
 void Faults::Run() {
   auto sampled = std::chrono::steady_clock::now();
   while (!world_.stop) {

@@ -18,6 +18,8 @@ class Faults {
   bool Start();
   /// Until World::stop.
   void Run();
+  /// Whether every node serves both mounts.
+  bool AllBack();
   /// A gateway's metric, over all gateways and all their lives.
   uint64_t Total(const std::string& metric) const;
   int count() const { return count_; }

@@ -20,10 +20,11 @@ struct Answer {
     kLost,    ///< The node died or did not answer in time: likewise.
   };
   Outcome outcome = Outcome::kLost;
-  int error = 0;  ///< errno for kFailed.
-  Words results;  ///< For kOk.
-  int64_t sent = 0,
-          received = 0;  ///< ns of the host's monotonic clock. What was asked for happened between them.
+  int error = 0;         ///< errno for kFailed.
+  Words results;         ///< For kOk.
+  bool excused = false;  ///< Something was broken on purpose meanwhile. For the asker to set.
+  /// ns of the host's monotonic clock. What was asked for happened between them.
+  int64_t sent = 0, received = 0;
   bool ok() const { return outcome == Outcome::kOk; }
 };
 

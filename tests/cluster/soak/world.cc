@@ -45,8 +45,12 @@ World::World(const Options& chosen) : options(chosen) {
 
 Answer World::Ask(int client, const Place& place, const std::string& request) {
   Node& node = At(place.node);
+  const auto broken = [&] { return node.dying || node.faulty; };
+  const int quiet = node.quiet;
+  const bool before = broken();
   Answer answer = node.line->Ask(client, request);
-  if (answer.outcome == Answer::Outcome::kLost && !node.dying && !node.faulty) {
+  answer.excused = before || broken() || node.quiet != quiet;
+  if (answer.outcome == Answer::Outcome::kLost && !answer.excused) {
     ++counters.hangs;
     give_up = stop = true;
     Complain("node " + std::to_string(place.node) + " does not answer: " + request);
