@@ -1,5 +1,6 @@
 #include "tests/cluster/soak/faults.h"
 
+#include <cstdlib>
 #include <sstream>
 #include <thread>
 
@@ -15,8 +16,8 @@ constexpr milliseconds kTick{200};
 constexpr seconds kSampleEvery{10};
 constexpr seconds kFenceWithin{90};  // a node without network kills itself: idle time-out, then quorum
 
-// Waits for the gateways that were killed to be gone, with whatever they had begun; then for the mount to
-// come back by itself, else mounts it again. $1: pids.
+// Waits for the gateways that were killed ($pids) to be gone, with whatever they had begun; then for the
+// mount to come back by itself (status 0), else removes it.
 constexpr const char* kAwaitGateway =
     "for p in $pids; do while [ -e /proc/$p ]; do sleep 0.05; done; done\n"
     "for i in {1..15}; do stat /mnt/gw/soak >/dev/null 2>&1 && exit 0; sleep 0.1; done\n"
@@ -50,9 +51,11 @@ void Faults::Sample() {
     if (world_.At(n).dying) continue;
     const Outcome stats = Lab().On(n, std::string("ocfsgwctl --mount ") + kGateway + " stats 2>/dev/null");
     std::istringstream lines(stats.output);
-    std::string name;
-    for (uint64_t value = 0; stats.ok() && lines >> name >> value;) {
-      Counts& counts = counts_[{n, name}];
+    for (std::string line; stats.ok() && std::getline(lines, line);) {
+      const size_t blank = line.rfind(' ');
+      if (blank == line.npos) continue;
+      const uint64_t value = std::strtoull(line.c_str() + blank, nullptr, 10);
+      Counts& counts = counts_[{n, line.substr(0, blank)}];
       if (value < counts.now) counts.past += counts.now;  // another life
       counts.now = value;
     }
@@ -69,8 +72,9 @@ uint64_t Faults::Total(const std::string& metric) const {
 
 std::string Faults::Summary() const {
   std::string text;
-  for (const auto& [what, times] : done_)
+  for (const auto& [what, times] : done_) {
     text += (text.empty() ? "" : ", ") + std::to_string(times) + " " + what;
+  }
   return text.empty() ? "none" : text;
 }
 
@@ -149,7 +153,6 @@ void Faults::LoseNode(int node, bool by_cut) {
 void Faults::One() {
   const int node = 1 + static_cast<int>(random_() % static_cast<uint64_t>(world_.nodes()));
   const uint64_t sort = random_() % 12;
-  ++count_;
   if (sort < 5) {
     ++done_["gateways killed"];
     KillGateway(node);

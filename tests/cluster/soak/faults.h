@@ -22,9 +22,9 @@ class Faults {
   bool AllBack();
   /// A gateway's metric, over all gateways and all their lives.
   uint64_t Total(const std::string& metric) const;
-  int count() const { return count_; }
   /// Sorts of faults, with how often each was done.
   std::string Summary() const;
+  /// Asks the gateways for their metrics.
   void Sample();
   /// Puts right what clients have found broken.
   void CheckSuspects();
@@ -40,7 +40,6 @@ class Faults {
   void CutShortly(int node);
   void LoseNode(int node, bool by_cut);
   bool EnsureGateway(int node);
-
   void Quiet(int node);
   void Wait(std::chrono::milliseconds time);
 
@@ -49,7 +48,6 @@ class Faults {
   std::mt19937_64 random_;
   std::map<std::pair<int, std::string>, Counts> counts_;
   std::map<std::string, int> done_;
-  int count_ = 0;
 };
 
 }  // namespace ocfsgw::cluster

@@ -51,7 +51,6 @@ Answer World::Ask(int client, const Place& place, const std::string& request) {
   Answer answer = node.line->Ask(client, request);
   answer.excused = before || broken() || node.quiet != quiet;
   if (answer.outcome == Answer::Outcome::kLost && !answer.excused) {
-    ++counters.hangs;
     give_up = stop = true;
     Complain("node " + std::to_string(place.node) + " does not answer: " + request);
   }

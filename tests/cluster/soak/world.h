@@ -63,7 +63,7 @@ struct Options {
 };
 
 struct Counters {
-  std::atomic<uint64_t> looks{0}, announced{0}, changes{0}, failed{0}, unexpected{0}, hangs{0};
+  std::atomic<uint64_t> looks{0}, announced{0}, changes{0}, failed{0}, unexpected{0};
 };
 
 /// What clients and faults share.
