@@ -60,18 +60,16 @@ struct Load {
   std::atomic<bool> stop{false};
   bool check_metrics = true;
   uint64_t recalls = 0, operations = 0;  ///< Results.
-  std::mutex recording;
-  std::vector<history::Operation> history;
+  /// One for each thread, so that recording does not order them; 0 is the main thread's.
+  std::vector<history::Operation> histories[8];
 
   /// `version` as of the file's content between `start` and now.
-  void Record(history::Operation::Kind kind, uint64_t process, int64_t start, int file, uint64_t version) {
-    const int64_t end = NowNs();
-    const std::lock_guard lock(recording);
-    const auto id = static_cast<uint32_t>(process);
-    history.push_back({id, id, start, end, kind, FileName(file), {std::to_string(version)}});
+  void Record(history::Operation::Kind kind, uint32_t thread, int64_t start, int file, uint64_t version) {
+    histories[thread].push_back(
+        {thread, thread, start, NowNs(), kind, FileName(file), {std::to_string(version)}});
   }
 
-  void Look(SimMachine& machine, const coherence::InodePtr& root, int file, uint64_t process) {
+  void Look(SimMachine& machine, const coherence::InodePtr& root, int file, uint32_t thread) {
     const int64_t start = NowNs();
     const uint64_t before = announced[file].load();
     const auto entry = machine.fs.Lookup(root, FileName(file));
@@ -85,18 +83,18 @@ struct Load {
       ++errors;
       return;
     }
-    Record(history::Operation::Kind::kRead, process, start, file, VersionOf(*text));
+    Record(history::Operation::Kind::kRead, thread, start, file, VersionOf(*text));
     if (VersionOf(*text) < before) ++stale;
   }
 
   template <typename Put>
-  void WriteSome(std::mt19937_64& random, const Put& put) {
+  void WriteSome(std::mt19937_64& random, uint32_t thread, const Put& put) {
     const int file = static_cast<int>(random() % kFiles);
     const std::lock_guard one_writer(writing[file]);
     const uint64_t version = announced[file].load() + 1;
     const int64_t start = NowNs();
     put(file, Content(version));
-    Record(history::Operation::Kind::kWrite, 0, start, file, version);
+    Record(history::Operation::Kind::kWrite, thread, start, file, version);
     announced[file].store(version);
     ++writes;
   }
@@ -113,23 +111,23 @@ struct Load {
     cache::MemoryPageStore store_two(1 << 20);
     SimMachine one(volume, store_one, options);
     SimMachine two(volume, store_two, options);
+    uint32_t threads = 0;
     std::vector<std::thread> readers;
     std::vector<std::thread> writers;
     for (SimMachine* machine : {&one, &two}) {
       const auto root = machine->fs.Root();
       ASSERT_TRUE(root.ok());
       for (uint64_t reader = 0; reader < 2; ++reader) {
-        const uint64_t process = 1 + readers.size();
-        readers.emplace_back([this, machine, root = root->inode, reader, process] {
+        readers.emplace_back([this, machine, root = root->inode, reader, thread = ++threads] {
           std::mt19937_64 random(seed * 31 + reader);
           for (int i = 0; i < looks_per_reader || writes < writes_min; ++i) {
-            Look(*machine, root, static_cast<int>(random() % kFiles), process);
+            Look(*machine, root, static_cast<int>(random() % kFiles), thread);
           }
         });
       }
-      writers.emplace_back([this, machine, root = root->inode] {  // through the gateway
+      writers.emplace_back([this, machine, root = root->inode, thread = ++threads] {  // through the gateway
         for (std::mt19937_64 random(seed * 37); !stop;) {
-          WriteSome(random, [&](int file, const std::string& content) {
+          WriteSome(random, thread, [&](int file, const std::string& content) {
             const auto entry = machine->fs.Lookup(root, FileName(file));
             const auto open = machine->fs.Open(entry->inode, O_RDWR);
             if (!machine->kernel.Write(machine->fs, **open, content).ok()) ++errors;
@@ -138,9 +136,9 @@ struct Load {
         }
       });
     }
-    writers.emplace_back([this] {  // straight on the volume, and names that come and go
+    writers.emplace_back([this, thread = ++threads] {  // straight on the volume, and names that come and go
       for (std::mt19937_64 random(seed * 41); !stop;) {
-        WriteSome(random,
+        WriteSome(random, thread,
                   [&](int file, const std::string& content) { volume.WriteFile(FileName(file), content); });
         volume.WriteFile("other", "x");
         volume.Remove("other");
@@ -151,6 +149,8 @@ struct Load {
     for (auto& writer : writers) writer.join();
     EXPECT_EQ(stale, 0u);
     EXPECT_EQ(errors, 0u);
+    std::vector<history::Operation> history;
+    for (const auto& part : histories) history.insert(history.end(), part.begin(), part.end());
     const auto report = history::Check(history);
     for (const auto& violation : report.violations) ADD_FAILURE() << Describe(violation, history);
     operations = history.size();
