@@ -23,7 +23,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/cluster/content.h"
+
 namespace {
+
+using ocfsgw::cluster::Hash;
+using ocfsgw::cluster::Pattern;
 
 constexpr size_t kDirectAlignment = 4096;
 constexpr size_t kHoldMax = 4 << 20;  // bytes that `hold` maps and reads at most
@@ -48,25 +53,6 @@ T Check(T result, const char* what) {
 }
 
 uint64_t Number(const char* text) { return std::strtoull(text, nullptr, 0); }
-
-/// Bytes that depend on the seed and on their position only.
-std::vector<unsigned char> Pattern(size_t size, uint64_t seed) {
-  std::vector<unsigned char> bytes(size);
-  uint64_t x = (seed + 1) * 0x9E3779B97F4A7C15ULL;
-  for (auto& byte : bytes) {
-    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-    byte = static_cast<unsigned char>(x);
-  }
-  return bytes;
-}
-
-/// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/).
-uint64_t Hash(const unsigned char* bytes, size_t size, uint64_t hash = 0xCBF29CE484222325ULL) {
-  for (size_t i = 0; i < size; ++i) {
-    hash = (hash ^ bytes[i]) * 0x100000001B3ULL;
-  }
-  return hash;
-}
 
 int Open(const char* path, int flags) { return Check(open(path, flags | O_CLOEXEC, 0644), "open"); }
 

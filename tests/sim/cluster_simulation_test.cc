@@ -1,5 +1,6 @@
 // Whole nodes - coherence, memory store, simulated kernel - on one simulated volume, many threads, every read
-// checked: a read that starts after a write has been announced sees that write or a later one.
+// checked: a read that starts after a write has been announced sees that write or a later one. The history of
+// each run goes through the history checker, too.
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "tests/history/checker.h"
 #include "tests/sim/sim_machine.h"
 #include "tests/sim/sim_volume.h"
 
@@ -34,11 +36,19 @@ uint64_t Seed() {
   return std::random_device{}();
 }
 
+int64_t NowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+uint64_t VersionOf(const std::string& content) { return std::strtoull(content.c_str(), nullptr, 10); }
+
 struct Load {
-  explicit Load(SimMachineOptions options) : options(options) {}
+  explicit Load(SimMachineOptions options, uint64_t seed = Seed()) : options(options), seed(seed) {}
 
   SimMachineOptions options;
-  uint64_t seed = Seed();
+  uint64_t seed;
   int looks_per_reader = 3'000;
   uint64_t writes_min = 1'000;  ///< Readers go on until there were so many.
   uint64_t recalls_min = 100;   ///< Fewer did not test anything.
@@ -49,8 +59,19 @@ struct Load {
   std::atomic<uint64_t> stale{0};
   std::atomic<uint64_t> errors{0};
   std::atomic<bool> stop{false};
+  bool check_metrics = true;
+  uint64_t recalls = 0, operations = 0;  ///< Results.
+  /// One for each thread, so that recording does not order them; 0 is the main thread's.
+  std::vector<history::Operation> histories[8];
 
-  void Look(SimMachine& machine, const coherence::InodePtr& root, int file) {
+  /// `version` as of the file's content between `start` and now.
+  void Record(history::Operation::Kind kind, uint32_t thread, int64_t start, int file, uint64_t version) {
+    histories[thread].push_back(
+        {thread, thread, start, NowNs(), kind, FileName(file), {std::to_string(version)}});
+  }
+
+  void Look(SimMachine& machine, const coherence::InodePtr& root, int file, uint32_t thread) {
+    const int64_t start = NowNs();
     const uint64_t before = announced[file].load();
     const auto entry = machine.fs.Lookup(root, FileName(file));
     if (!entry.ok()) {
@@ -61,17 +82,20 @@ struct Load {
     const auto text = machine.kernel.Read(machine.fs, **open);
     if (!text.ok() || text->size() != kContentBytes) {
       ++errors;
-    } else if (std::strtoull(text->c_str(), nullptr, 10) < before) {
-      ++stale;
+      return;
     }
+    Record(history::Operation::Kind::kRead, thread, start, file, VersionOf(*text));
+    if (VersionOf(*text) < before) ++stale;
   }
 
   template <typename Put>
-  void WriteSome(std::mt19937_64& random, const Put& put) {
+  void WriteSome(std::mt19937_64& random, uint32_t thread, const Put& put) {
     const int file = static_cast<int>(random() % kFiles);
     const std::lock_guard one_writer(writing[file]);
     const uint64_t version = announced[file].load() + 1;
+    const int64_t start = NowNs();
     put(file, Content(version));
+    Record(history::Operation::Kind::kWrite, thread, start, file, version);
     announced[file].store(version);
     ++writes;
   }
@@ -79,27 +103,32 @@ struct Load {
   void Execute() {
     SCOPED_TRACE("seed " + std::to_string(seed) + "; replay: OCFSGW_TEST_SEED=" + std::to_string(seed) +
                  " cluster_simulation_test");
-    for (int file = 0; file < kFiles; ++file) volume.WriteFile(FileName(file), Content(0));
+    for (int file = 0; file < kFiles; ++file) {
+      const int64_t start = NowNs();
+      volume.WriteFile(FileName(file), Content(0));
+      Record(history::Operation::Kind::kWrite, 0, start, file, 0);
+    }
     cache::MemoryPageStore store_one(1 << 20);
     cache::MemoryPageStore store_two(1 << 20);
     SimMachine one(volume, store_one, options);
     SimMachine two(volume, store_two, options);
+    uint32_t threads = 0;
     std::vector<std::thread> readers;
     std::vector<std::thread> writers;
     for (SimMachine* machine : {&one, &two}) {
       const auto root = machine->fs.Root();
       ASSERT_TRUE(root.ok());
       for (uint64_t reader = 0; reader < 2; ++reader) {
-        readers.emplace_back([this, machine, root = root->inode, reader] {
+        readers.emplace_back([this, machine, root = root->inode, reader, thread = ++threads] {
           std::mt19937_64 random(seed * 31 + reader);
           for (int i = 0; i < looks_per_reader || writes < writes_min; ++i) {
-            Look(*machine, root, static_cast<int>(random() % kFiles));
+            Look(*machine, root, static_cast<int>(random() % kFiles), thread);
           }
         });
       }
-      writers.emplace_back([this, machine, root = root->inode] {  // through the gateway
+      writers.emplace_back([this, machine, root = root->inode, thread = ++threads] {  // through the gateway
         for (std::mt19937_64 random(seed * 37); !stop;) {
-          WriteSome(random, [&](int file, const std::string& content) {
+          WriteSome(random, thread, [&](int file, const std::string& content) {
             const auto entry = machine->fs.Lookup(root, FileName(file));
             const auto open = machine->fs.Open(entry->inode, O_RDWR);
             if (!machine->kernel.Write(machine->fs, **open, content).ok()) ++errors;
@@ -108,9 +137,9 @@ struct Load {
         }
       });
     }
-    writers.emplace_back([this] {  // straight on the volume, and names that come and go
+    writers.emplace_back([this, thread = ++threads] {  // straight on the volume, and names that come and go
       for (std::mt19937_64 random(seed * 41); !stop;) {
-        WriteSome(random,
+        WriteSome(random, thread,
                   [&](int file, const std::string& content) { volume.WriteFile(FileName(file), content); });
         volume.WriteFile("other", "x");
         volume.Remove("other");
@@ -121,15 +150,23 @@ struct Load {
     for (auto& writer : writers) writer.join();
     EXPECT_EQ(stale, 0u);
     EXPECT_EQ(errors, 0u);
+    std::vector<history::Operation> history;
+    for (const auto& part : histories) history.insert(history.end(), part.begin(), part.end());
+    const auto report = history::Check(history);
+    for (const auto& violation : report.violations) ADD_FAILURE() << Describe(violation, history);
+    operations = history.size();
     const coherence::CoherenceMetrics& m = one.metrics;
-    std::printf(
-        "seed %lu: %lu writes; node 1: %lu recalls, %lu forced, %lu timer, %lu blocks from store, %lu from "
-        "backend, "
-        "%lu retries, %lu uncovered\n",
-        seed, writes.load(), m.recalls.value(), m.forced_releases.value(), m.timer_releases.value(),
-        m.blocks_from_store.value(), m.blocks_from_backend.value(), m.read_retries.value(),
-        m.unleased_reads.value());
-    EXPECT_GT(m.recalls.value(), recalls_min) << "the load did not test anything";
+    recalls = m.recalls.value();
+    if (check_metrics) {
+      std::printf(
+          "seed %lu: %lu writes; node 1: %lu recalls, %lu forced, %lu timer, %lu blocks from store, %lu from "
+          "backend, "
+          "%lu retries, %lu uncovered\n",
+          seed, writes.load(), m.recalls.value(), m.forced_releases.value(), m.timer_releases.value(),
+          m.blocks_from_store.value(), m.blocks_from_backend.value(), m.read_retries.value(),
+          m.unleased_reads.value());
+      EXPECT_GT(m.recalls.value(), recalls_min) << "the load did not test anything";
+    }
     EXPECT_EQ(m.timer_releases.value() + two.metrics.timer_releases.value(), 0u)
         << "a deadlock that only the timer cut";
   }
@@ -158,6 +195,27 @@ TEST(ClusterSimulation, WhereLeasesAreOftenRefusedReadsAreUncoveredAndStillRight
 
 TEST(ClusterSimulation, WithTwoLeasesForFourInodesTheBudgetRecallsAllTheTime) {
   Load({.max_leases = 2}).Execute();
+}
+
+// Many short runs, each with a seed of its own: OCFSGW_SIM_SEEDS of them.
+TEST(ClusterSimulation, ManySeeds) {
+  const char* wanted = std::getenv("OCFSGW_SIM_SEEDS");
+  const uint64_t first = Seed(), seeds = wanted ? std::strtoull(wanted, nullptr, 10) : 20;
+  uint64_t operations = 0, recalls = 0;
+  for (uint64_t seed = first; seed < first + seeds && !HasFailure(); ++seed) {
+    Load load({.value_block = seed % 2 == 0,
+               .refuse_every = seed % 5 == 0 ? 3u : 0u,
+               .max_leases = seed % 7 == 0 ? 2u : 100u},
+              seed);
+    load.looks_per_reader = 25;
+    load.writes_min = 20;
+    load.check_metrics = false;
+    load.Execute();
+    operations += load.operations;
+    recalls += load.recalls;
+  }
+  std::printf("%lu seeds from %lu: %lu operations, %lu recalls\n", seeds, first, operations, recalls);
+  EXPECT_GT(recalls, seeds);
 }
 
 TEST(ClusterSimulation, ANameThatAppearsIsSeenByTheFirstLookAfterwards) {
