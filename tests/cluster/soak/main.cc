@@ -28,8 +28,12 @@ size_t CheckHistory(const std::vector<history::Operation>& operations) {
 
 int CheckFile(const std::string& path) {
   std::ifstream in(path);
+  if (!in) {
+    std::fprintf(stderr, "soak: %s cannot be read\n", path.c_str());
+    return 1;
+  }
   const auto operations = history::Parse(in);
-  if (!in.eof() || !operations.ok()) {
+  if (!operations.ok()) {
     std::fprintf(stderr, "soak: %s: %s\n", path.c_str(), operations.status().ToString().c_str());
     return 1;
   }
