@@ -37,7 +37,7 @@ Result<BackendFile*> OpenFile::Backing(Backend& backend) {
 std::unique_ptr<OpenFile> CoherentFs::OpenPinned(const InodePtr& inode, int flags) {
   if ((flags & O_ACCMODE) != O_RDONLY || leases_.provider() == nullptr) return nullptr;
   const auto view = leases_.Want(inode, Urgency::kMetadata);
-  if (!view || view->attr.nlink == 0) return nullptr;
+  if (!view || view->attr.nlink == 0 || !leases_.StillHeld(*inode, view->epoch)) return nullptr;
   auto pin = leases_.provider()->PinOpen(inode->node);
   // The pin's name has no generation: only a lease held throughout says that it was still this inode's.
   if (!pin.ok() || !leases_.StillHeld(*inode, view->epoch)) return nullptr;
@@ -47,8 +47,13 @@ std::unique_ptr<OpenFile> CoherentFs::OpenPinned(const InodePtr& inode, int flag
 Result<std::unique_ptr<OpenFile>> CoherentFs::Open(const InodePtr& inode, int flags) {
   // A pin keeps the inode alive, so the backend need not be touched before a block is missing.
   if (auto pinned = OpenPinned(inode, flags)) return pinned;
-  OCFSGW_ASSIGN_OR_RETURN(auto file, backend_.Open(inode->node, BackendFlags(flags)));
-  return std::make_unique<OpenFile>(inode, flags, std::move(file), nullptr);
+  auto file = backend_.Open(inode->node, BackendFlags(flags));
+  if (!file.ok()) {
+    // Replaced while staleness is allowed: the kernel walks again, and must not be led here again.
+    if (file.status().IsErrno(ESTALE)) leases_.EndStaleness(inode);
+    return file.status();
+  }
+  return std::make_unique<OpenFile>(inode, flags, std::move(*file), nullptr);
 }
 
 Status CoherentFs::Read(OpenFile& file, uint64_t offset, size_t size, const Send& send) {
@@ -77,6 +82,9 @@ Status CoherentFs::Read(OpenFile& file, uint64_t offset, size_t size, const Send
     const auto view = leases_.Want(inode, Urgency::kPages);
     if (!view) break;
     OCFSGW_ASSIGN_OR_RETURN(const size_t n, Fill(file, *view, offset, bytes));
+    if (offset + n < std::min<uint64_t>(offset + size, view->attr.size)) {
+      leases_.EndStaleness(inode);  // it has become shorter: the kernel would take the rest for zeros
+    }
     if (request.AnswerUnder(view->epoch, [&] { send(bytes.first(n)); })) return Status::Ok();
     metrics_.read_retries.Add();
   }
@@ -120,6 +128,7 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
       view.stamp) {  // stored while the stamp was racy, under this very lease: it is settled now
     if (auto racy = store_.GetWhole(key, view.racy_stamp); racy.ok()) {
       block = std::make_shared<const std::string>(std::move(*racy));
+      keep = leases_.StillHeld(*file.inode(), view.epoch);
       metrics_.blocks_from_store.Add();
       metrics_.bytes_from_store.Add(into.size());
     }

@@ -54,6 +54,7 @@ Directory::Answer CoherentFs::FindName(const InodePtr& parent, const LeaseView& 
   if (answer.known) return answer;
   const bool small = view.attr.size <= kListOnLookupBytes;
   if (!small && !view.names->ManyAsked()) return answer;
+  if (!leases_.StillHeld(*parent, view.epoch)) return answer;  // a listing read now could not be kept
   LeasedListing(parent, view, nullptr);
   return view.names->Find(name);
 }

@@ -41,11 +41,9 @@ struct Inode {
   FileAttr attr GUARDED_BY(mutex);
   Stamp stamp GUARDED_BY(mutex);
   uint64_t salt GUARDED_BY(mutex) = 0;  ///< For records under a racy stamp; new with every lease.
-  /// The stamp could not be trusted to differ from an earlier version's when this lease was granted: it was
-  /// racy, or
+  /// The stamp could not be told from an earlier version's when this lease was granted.
   bool was_racy GUARDED_BY(mutex) = false;
-  /// a writer had recalled the lease before and the stamp is still the same (O_DIRECT leaves the times to
-  /// chance).
+  /// A writer had recalled the lease before, and the stamp is the same (O_DIRECT leaves the times to chance).
   bool distrusted GUARDED_BY(mutex) = false;
   bool recalled GUARDED_BY(mutex) = false;  ///< A writer recalled the lease since `stamp` was read.
   std::shared_ptr<Directory> names GUARDED_BY(mutex);

@@ -70,7 +70,7 @@ LeaseActions LeaseState::OnStaleEnd(uint32_t epoch) {
   if (phase_ == LeasePhase::kStale && epoch == epoch_) {
     ++epoch_;
     Drop(actions);
-    actions.distrust = false;  // done by the invalidation: the timers' thread waits for nothing
+    DistrustLater(actions);  // not on the timers' thread
   }
   return actions;
 }
@@ -82,7 +82,7 @@ LeaseActions LeaseState::OnLost() {
   } else if (phase_ != LeasePhase::kNone) {
     ++epoch_;
     Drop(actions);
-    actions.distrust = false;  // not on the provider's thread; nobody waits for a lease that is void
+    DistrustLater(actions);  // not on the provider's thread; nobody waits for a lease that is void
   }
   return actions;
 }
@@ -133,7 +133,6 @@ bool LeaseState::Trust(uint32_t epoch) {
 
 uint64_t LeaseState::BeginUncovered(LeaseActions& actions) {
   actions.distrust = trusted();
-  trust_ = 0;
   open_.push_back(++present_.suspect);
   return present_.suspect;
 }
@@ -174,6 +173,12 @@ void LeaseState::Drop(LeaseActions& actions) {
     ++present_.suspect;
     TakeBackSuspects(actions);
   }
+}
+
+void LeaseState::DistrustLater(LeaseActions& actions) {
+  if (actions.distrust && !actions.invalidate)
+    Invalidate(actions);  // an older one may be stuck, this one must run
+  actions.distrust = false;
 }
 
 void LeaseState::Advance(LeaseActions& actions) {

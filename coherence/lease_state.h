@@ -49,12 +49,11 @@ struct LeaseActions {
 ///
 /// 1. kHeld implies that no change of our own is under way.
 /// 2. The epoch grows whenever something that was allowed before is not allowed any more.
-/// 3. A lease is released with covered pages in the kernel only by force or by a local change; they are
-/// suspect then.
+/// 3. A lease is released with covered pages in the kernel only by force, by a local change or where
+///    staleness is allowed; but for the last they are suspect then.
 /// 4. At most one acquisition runs at a time. Invalidations of suspect pages run one at a time; a recall
-/// starts its
-///    own at once, since an older one may be waiting for a page of a READ that waits for the very writer
-///    behind the recall.
+///    starts its own at once, since an older one may be waiting for a page of a READ that waits for the very
+///    writer behind the recall.
 /// 5. Attributes are trusted only while nothing is suspect.
 class LeaseState {
  public:
@@ -114,8 +113,9 @@ class LeaseState {
  private:
   bool covered() const { return present_.covered > gone_.covered; }
   bool trusted() const { return trust_ > gone_.covered; }
-  void Drop(LeaseActions& actions);     // lease given back first, the kernel's pages taken back after it
-  void Advance(LeaseActions& actions);  // next step of a recall
+  void Drop(LeaseActions& actions);  // lease given back first, the kernel's pages taken back after it
+  void DistrustLater(LeaseActions& actions);     // by an invalidation instead of on the calling thread
+  void Advance(LeaseActions& actions);           // next step of a recall
   void TakeBackSuspects(LeaseActions& actions);  // unless that is being done, or can have no effect yet
   void Invalidate(LeaseActions& actions);
   uint64_t SuspectReach()

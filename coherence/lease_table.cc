@@ -1,5 +1,7 @@
 #include "coherence/lease_table.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <random>
 
@@ -93,6 +95,10 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
   return std::nullopt;
 }
 
+void LeaseTable::EndStaleness(const InodePtr& inode) {
+  Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnStaleEnd(i.state.epoch()); });
+}
+
 std::optional<LeaseView> LeaseTable::Held(const Inode& inode) const {
   MutexLock lock(inode.mutex);
   if (!inode.state.held()) return std::nullopt;
@@ -136,7 +142,8 @@ LeaseView LeaseTable::View(const Inode& inode) const {
   view.racy_stamp = view.stamp;
   if (inode.was_racy) {
     view.racy_stamp = inode.stamp.Hash(inode.salt);
-    view.settled = !inode.distrusted && !inode.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());
+    view.settled = inode.state.held() && !inode.distrusted &&
+                   !inode.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());
     if (!view.settled) view.stamp = view.racy_stamp;
   }
   return view;
@@ -149,8 +156,10 @@ LeaseTable::Todo LeaseTable::Note(const InodePtr& ref, Inode& inode, LeaseAction
     todo.dropped_names = std::move(inode.names);
     inode.xattrs.reset();
   }
-  if (actions.invalidate) todo.ranges = Complement(inode.in_flight);
-  const bool leased = inode.state.held() || inode.state.phase() == LeasePhase::kRecalled;
+  // A directory has no pages, and a symbolic link's never change.
+  const uint32_t mode = inode.attr.mode;
+  if (actions.invalidate && !S_ISDIR(mode) && !S_ISLNK(mode)) todo.ranges = Complement(inode.in_flight);
+  const bool leased = inode.state.serving() || inode.state.phase() == LeasePhase::kRecalled;
   if (leased != inode.in_lru) {
     MutexLock lock(lru_mutex_);
     inode.in_lru = leased;
@@ -273,7 +282,8 @@ void LeaseTable::MakeRoom() {
   }
   metrics_.idle_releases.Add();
   Step(victim, [](Inode& i) REQUIRES(i.mutex) {
-    return i.state.held() ? i.state.OnRecall(TimePoint::min()) : LeaseActions{};
+    if (!i.state.held()) return i.state.OnStaleEnd(i.state.epoch());
+    return i.state.OnRecall(TimePoint::min());
   });
 }
 
@@ -292,7 +302,7 @@ void LeaseTable::OnRecall(InodeId id, LeaseKey key) {
   Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
     const bool acquiring = i.state.phase() == LeasePhase::kAcquiring;
     if (!acquiring && i.key != key) return LeaseActions{};
-    i.recalled = !acquiring;
+    i.recalled = true;
     if (acquiring) i.key = key;  // the grant is on its way here; its lease is closed by the recall's key
     if (config_.max_staleness > Duration{}) return i.state.OnRecallThatMayWait();
     NoteTaken(i);

@@ -63,6 +63,8 @@ class LeaseTable final : public LeaseListener {
   /// A view under a lease, or nothing if none can be had now: ask the backend then. May block until the lock
   /// manager has granted the lease, at most for the recall deadline.
   std::optional<LeaseView> Want(const InodePtr& inode, Urgency urgency);
+  /// Ends what max_staleness allows for this inode: what is known turned out to be of no use.
+  void EndStaleness(const InodePtr& inode);
   /// A view if the lease is held now. Never blocks.
   std::optional<LeaseView> Held(const Inode& inode) const;
   /// False also while what is known may be old (max_staleness).

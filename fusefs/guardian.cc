@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "base/status.h"
 #include "fusefs/take_back.h"
+#include "ocfs2-backend/lock_name.h"
 
 namespace ocfsgw::fusefs {
 namespace {
@@ -239,8 +240,10 @@ void Guardian::TakeOver(SharedState& state, End& end) {
 
 void Guardian::GiveLeasesBack(int session_fd) const {
   // Closing another file may wait for the lock manager, and for our own leases.
-  descriptors_.Close(session_fd,
-                     [this](const std::string& path) { return IsInside(path, options_.dlmfs_dir); });
+  descriptors_.Close(session_fd, [this](const std::string& path) {
+    // The name alone tells where dlmfs has been unmounted lazily.
+    return IsInside(path, options_.dlmfs_dir) || ocfs2::IsLockName(path.substr(path.rfind('/') + 1));
+  });
   descriptors_.Close(session_fd, [](const std::string&) { return true; });
 }
 

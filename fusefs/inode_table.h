@@ -25,8 +25,8 @@ class InodeTable {
 
   /// Null if the id was forgotten.
   coherence::InodePtr Get(fuse_ino_t ino) const;
-  /// Counts one lookup of the inode; what the kernel is to be told of it.
-  fuse_entry_param Remember(const coherence::Entry& entry);
+  /// Counts one lookup of the inode; what the kernel is to be told of it. `first`: it had no id before.
+  fuse_entry_param Remember(const coherence::Entry& entry, bool* first = nullptr);
   void Forget(fuse_ino_t ino, uint64_t lookups);
   /// The id under which the kernel knows the inode at present.
   std::optional<fuse_ino_t> IdOf(InodeId id) const;

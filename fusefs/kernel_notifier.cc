@@ -8,7 +8,7 @@
 namespace ocfsgw::fusefs {
 namespace {
 
-/// One queued task per inode at most (LeaseState's invariant 4): this is never reached.
+/// A few tasks per inode at most (LeaseState's invariant 4): this is never reached.
 constexpr size_t kQueueMax = 1 << 22;
 
 /// An answer that tells the kernel of an inode may have been written while the thread that asked has not made
@@ -43,13 +43,25 @@ bool KernelNotifier::Invalidate(fuse_session* session, fuse_ino_t ino, off_t off
 }
 
 void KernelNotifier::ForgetAttributes(InodeId inode) {
-  fuse_session* const session = session_.load(std::memory_order_acquire);
-  if (session == nullptr) return;
   for (int attempt = 0; attempt < kUnknownAttempts; ++attempt) {
-    const auto ino = inodes_->IdOf(inode);
-    if (!ino || Invalidate(session, *ino, -1, 0)) return;
+    if (TryForgetAttributes(inode)) return;
     std::this_thread::sleep_for(kUnknownPause);
   }
+  log::Warning("inode {}: the kernel has neither made nor forgotten it; going on without waiting", inode.ino);
+  KeepForgetting(inode);
+}
+
+bool KernelNotifier::TryForgetAttributes(InodeId inode) const {
+  fuse_session* const session = session_.load(std::memory_order_acquire);
+  if (session == nullptr) return true;
+  const auto ino = inodes_->IdOf(inode);
+  return !ino || Invalidate(session, *ino, -1, 0);
+}
+
+void KernelNotifier::KeepForgetting(InodeId inode) {
+  attributes_.PostAfter(kUnknownPause, [this, inode] {
+    if (!TryForgetAttributes(inode)) KeepForgetting(inode);
+  });
 }
 
 void KernelNotifier::ForgetPages(InodeId inode, const std::vector<coherence::ByteRange>& ranges) const {
@@ -73,7 +85,10 @@ void KernelNotifier::InvalidatePages(InodeId inode, std::vector<coherence::ByteR
       pages_busy_.fetch_sub(1);
       done();
     });
-    if (!posted) done();
+    if (!posted) {
+      pages_busy_.fetch_sub(1);
+      done();
+    }
   };
   if (pages_busy_.fetch_add(1) <
       kThreads) {  // a thread is free: nothing to wait behind, one thread less to wake
@@ -84,7 +99,10 @@ void KernelNotifier::InvalidatePages(InodeId inode, std::vector<coherence::ByteR
     ForgetAttributes(inode);
     post_pages(false);
   });
-  if (!posted) done();
+  if (!posted) {
+    pages_busy_.fetch_sub(1);
+    done();
+  }
 }
 
 }  // namespace ocfsgw::fusefs

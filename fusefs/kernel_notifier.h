@@ -34,6 +34,9 @@ class KernelNotifier final : public coherence::KernelCache {
                        std::function<void()> done) override;
 
  private:
+  /// True: done, or nothing to do. False: the kernel is told of the inode and does not know it.
+  bool TryForgetAttributes(InodeId inode) const;
+  void KeepForgetting(InodeId inode);
   void ForgetPages(InodeId inode, const std::vector<coherence::ByteRange>& ranges) const;
   /// True if the kernel has done it, false if it does not know the inode.
   static bool Invalidate(fuse_session* session, fuse_ino_t ino, off_t offset, off_t length);

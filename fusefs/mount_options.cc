@@ -104,12 +104,13 @@ constexpr OptionSpec kSpecs[] = {
     {"recall_deadline_ms=", "MS", "5000",
      "longest time a writer elsewhere waits for this gateway, 100 to 600000", Use::kGateway,
      [](Options& o, Name n, Value v) { return Assign(o.recall_deadline, ParseNumber(n, v, 100, 600'000)); }},
-    {"guardian=", "0|1", "1", "0, for debugging: nobody kills a gateway that hangs or restarts one that died",
+    {"guardian=", "0|1", "1",
+     "0, for debugging: nobody kills a gateway that hangs or restarts one that died, and the kernel is to "
+     "trust no attributes",
      Use::kGateway, [](Options& o, Name n, Value v) { return Assign(o.guardian, ParseNumber(n, v, 0, 1)); }},
     {"hold_off_ms=", "MS", "500",
-     "how long no lease is asked for after a writer took it, 10 to 60000; doubles up to 60 times that while "
-     "leases do "
-     "not last",
+     "how long no lease is asked for after a writer took it, 10 to 60000; up to 60 times that while "
+     "leases do not last",
      Use::kGateway,
      [](Options& o, Name n, Value v) { return Assign(o.hold_off, ParseNumber(n, v, 10, 60'000)); }},
     {"max_staleness_ms=", "MS", "0",

@@ -72,7 +72,7 @@ bool AddPlus(ReplyBuffer& out, const DirectoryHandle& handle, const coherence::D
   const size_t need = fuse_add_direntry_plus(out.req, nullptr, 0, entry.name.c_str(), &param, next);
   if (need > out.room()) return false;
   if (const auto child = context.fs.KnownChild(handle.inode, entry.ino)) {
-    param = Offer(context, *child);
+    param = context.inodes.Remember(*child);
     out.remembered.push_back(param.ino);
   }
   out.used += fuse_add_direntry_plus(out.req, out.free(), out.room(), entry.name.c_str(), &param, next);

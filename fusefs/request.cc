@@ -7,9 +7,19 @@ namespace {
 
 double AttrTimeout(const MountContext& context, fuse_ino_t ino, const coherence::InodePtr& inode,
                    std::optional<uint32_t> lease) {
-  return lease && context.inodes.Guarded(ino) && context.fs.leases().Trust(*inode, *lease)
+  return lease && context.may_trust.load(std::memory_order_relaxed) && context.inodes.Guarded(ino) &&
+                 context.fs.leases().Trust(*inode, *lease)
              ? kWhileLeasedSeconds
              : kNoTimeoutSeconds;
+}
+
+/// Counts one lookup of the inode; what the kernel is to be told of it. The first time it may take the
+/// kernel's thread a while to make the inode, and until then nothing could be taken back.
+fuse_entry_param Offer(MountContext& context, const coherence::Entry& entry) {
+  bool first = false;
+  fuse_entry_param param = context.inodes.Remember(entry, &first);
+  if (!first) param.attr_timeout = AttrTimeout(context, param.ino, entry.inode, entry.lease);
+  return param;
 }
 
 }  // namespace
@@ -70,12 +80,6 @@ void ReplyEntry(fuse_req_t req, const Result<coherence::Entry>& entry) {
   MountContext& context = Context(req);
   const fuse_entry_param param = Offer(context, *entry);
   if (fuse_reply_entry(req, &param) != 0) context.inodes.Forget(param.ino, 1);
-}
-
-fuse_entry_param Offer(MountContext& context, const coherence::Entry& entry) {
-  fuse_entry_param param = context.inodes.Remember(entry);
-  param.attr_timeout = AttrTimeout(context, param.ino, entry.inode, entry.lease);
-  return param;
 }
 
 void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,

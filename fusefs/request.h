@@ -3,6 +3,7 @@
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
 
+#include <atomic>
 #include <span>
 #include <string>
 
@@ -18,7 +19,8 @@ namespace ocfsgw::fusefs {
 struct MountContext {
   coherence::CoherentFs& fs;
   InodeTable& inodes;
-  Executor& settlers;  ///< For answers that wait for the kernel to give pages back.
+  Executor& settlers;                  ///< For answers that wait for the kernel to give pages back.
+  std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.
   OpenFiles files{};
   OpenDirectories directories{};
 };
@@ -41,8 +43,11 @@ void ReplyEntry(fuse_req_t req, const Result<coherence::Entry>& entry);
 void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,
                const Result<coherence::Attributes>& known);
 
-/// Counts one lookup of the inode; what the kernel is to be told of it.
-fuse_entry_param Offer(MountContext& context, const coherence::Entry& entry);
+/// Whether the kernel drops attributes that it asked for before an invalidation, so that it may be told to
+/// trust any: Linux 5.9; 7.32 is the protocol of 5.10.
+inline bool MayTrust(const fuse_conn_info& connection) {
+  return connection.proto_major > 7 || (connection.proto_major == 7 && connection.proto_minor >= 32);
+}
 
 coherence::Caller CallerOf(fuse_req_t req);
 

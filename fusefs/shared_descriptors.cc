@@ -33,7 +33,10 @@ std::string SharedDescriptors::PathOf(int fd) const {
 }
 
 void SharedDescriptors::Close(int keep, const std::function<bool(const std::string& path)>& which) const {
-  for (const int fd : Open()) {
+  // From the last to the first: a lock on a directory must outlast what was opened in it.
+  const std::set<int> open = Open();
+  for (auto it = open.rbegin(); it != open.rend(); ++it) {
+    const int fd = *it;
     if (fd != keep && !ours_.contains(fd) && which(PathOf(fd))) close(fd);
   }
 }

@@ -113,9 +113,12 @@ void TakeBack::InvalidatePages() {
 
 uint64_t MountId(const std::string& path) {
   struct statx stx {};
+  constexpr unsigned kUnique = 0x4000;  // STATX_MNT_ID_UNIQUE, Linux 6.8
   const int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
-  if (statx(AT_FDCWD, path.c_str(), flags, STATX_MNT_ID, &stx) != 0) return 0;
-  return (stx.stx_mask & STATX_MNT_ID) != 0 ? stx.stx_mnt_id : 0;
+  if (statx(AT_FDCWD, path.c_str(), flags, STATX_MNT_ID | kUnique, &stx) != 0) return 0;
+  if ((stx.stx_mask & kUnique) != 0) return stx.stx_mnt_id;
+  // Without it ids are small and used again at once: the device tells apart what is mounted there next.
+  return (stx.stx_mask & STATX_MNT_ID) != 0 ? stx.stx_mnt_id | uint64_t{stx.stx_dev_minor} << 32 : 0;
 }
 
 void UnmountDead(const std::string& path, uint64_t id) {

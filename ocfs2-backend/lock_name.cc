@@ -9,4 +9,11 @@ std::string LockName(LockKind kind, uint64_t blkno, uint32_t generation, bool vo
                      kind == LockKind::kWrite || volume_root ? generation : 0);
 }
 
+bool IsLockName(std::string_view name) {
+  constexpr size_t kLength = 31;
+  return name.size() == kLength && std::string_view("MWO").find(name[0]) != std::string_view::npos &&
+         name.substr(1, 6) == "000000" &&
+         name.find_first_not_of("0123456789abcdef", 1) == std::string_view::npos;
+}
+
 }  // namespace ocfsgw::ocfs2

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace ocfsgw::ocfs2 {
 
@@ -18,5 +19,8 @@ enum class LockKind : char {
 /// gives another lock, for which nobody ever contends. `volume_root`: the root directory of the volume is a
 /// system inode to the kernel, whose names all carry its generation.
 std::string LockName(LockKind kind, uint64_t blkno, uint32_t generation, bool volume_root = false);
+
+/// Whether LockName could have made it. Tells lock files from others where only a path is left to look at.
+bool IsLockName(std::string_view name);
 
 }  // namespace ocfsgw::ocfs2

@@ -252,5 +252,37 @@ TEST_F(CoherentFsTest, AnOwnWriteIsSeenAtOnceInSpiteOfMaxStaleness) {
   EXPECT_EQ(Read(machine, "a"), "abc");
 }
 
+TEST_F(CoherentFsTest, AFileThatBecameShorterEndsStalenessInsteadOfShowingZeros) {
+  SimMachineOptions options = Options();
+  options.max_staleness = std::chrono::hours(1);
+  volume.WriteFile("a", "a longer content");
+  SimMachine machine(volume, store, options);
+  const auto root = machine.fs.Root();
+  const auto entry = machine.fs.Lookup(root->inode, "a");
+  ASSERT_TRUE(entry.ok());
+  volume.WriteFile("a", "short");
+  EXPECT_EQ(Read(machine, "a"), "short");
+  EXPECT_EQ(machine.fs.GetAttr(entry->inode)->attr.size, 5u);
+}
+
+TEST_F(CoherentFsTest, NothingIsStoredUnderASettledStampWhileStalenessIsAllowed) {
+  SimMachineOptions options = Options();
+  options.max_staleness = std::chrono::hours(1);
+  {
+    SimMachine machine(volume, store, options);
+    volume.WriteFile("a", "one");
+    ASSERT_EQ(Read(machine, "a"), "one");  // a racy stamp: stored with a salt
+    volume.OverwriteSilently("a", "two");  // the same stamp
+    Settle();
+    const auto root = machine.fs.Root();
+    const auto entry = machine.fs.Lookup(root->inode, "a");
+    const auto file = machine.fs.Open(entry->inode, O_RDONLY | O_DIRECT);
+    ASSERT_EQ(Read(machine, "a"), "one") << "allowed for an hour";
+    ASSERT_TRUE(machine.fs.Read(**file, 0, 100, [](std::span<const std::byte>) {}).ok());
+  }
+  SimMachine machine(volume, store, Options());
+  EXPECT_EQ(Read(machine, "a"), "two");
+}
+
 }  // namespace
 }  // namespace ocfsgw::coherence

@@ -49,6 +49,23 @@ TEST(LeaseState, WhereStalenessIsAllowedARecallReleasesAtOnceAndServingGoesOn) {
   EXPECT_TRUE(state.OnWant(false, kNow).acquire) << "no hold-off on top";
 }
 
+TEST(LeaseState, ALossTakesAttributesBackAlthoughAnOlderInvalidationIsStuck) {
+  LeaseState state = HeldWithPages();
+  const LeaseActions stuck = state.OnRecall(kNow);
+  EXPECT_TRUE(state.OnWant(true, kNow).acquire);  // by force: another invalidation takes back what is suspect
+  state.OnGranted();
+  const LeaseActions second = state.OnRecall(kNow);
+  EXPECT_TRUE(second.release) << "nothing is covered";
+  state.OnInvalidated({stuck.marks.covered, state.suspect_mark()});
+  EXPECT_TRUE(state.OnWant(false, kLater).acquire);
+  state.OnGranted();
+  LeaseState older = state;
+  ASSERT_TRUE(older.Trust(older.epoch()));
+  const LeaseActions lost = older.OnLost();
+  EXPECT_TRUE(lost.invalidate);
+  EXPECT_FALSE(lost.distrust);
+}
+
 TEST(LeaseState, AnOwnChangeOrALossEndsStalenessAtOnce) {
   LeaseState changed = HeldWithPages();
   changed.Trust(changed.epoch());
