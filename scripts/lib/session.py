@@ -76,7 +76,7 @@ class Session:
         bare = self.bare_pass(cold)
         wrong = self.check(name, self.truth(bare), seen.records)
         hits = hit_ratio(before, after)
-        if ratio_min and (hits is None or hits < ratio_min):
+        if hits < ratio_min:
             self.failures.append(f"{name}: hit ratio {percent(hits)}, required {percent(ratio_min)}")
         self.row(name, seen.files, hits, wrong, seen.seconds, bare.seconds, more)
 
@@ -114,7 +114,8 @@ class Session:
 
     def notes(self):
         return ["Each pass reads every name, attribute and byte. Hit ratio: blocks the gateway took from its page store, of",
-                "all blocks it served. Times: system calls of the reader, hashing not counted."]
+                "all blocks it served; 100 % also where the kernel still had all of them under leases. Times: system calls of",
+                "the reader, hashing not counted."]
 
     def compare_tools(self):
         say("plain programs, over the mount and over the source:")
@@ -234,11 +235,11 @@ def disk_sectors():
 
 def hit_ratio(before, after):
     store, backend = after[0] - before[0], after[1] - before[1]
-    return store / (store + backend) if store + backend else None
+    return store / (store + backend) if store + backend else 1.0
 
 
 def percent(ratio):
-    return "-" if ratio is None else f"{100 * ratio:.1f} %"
+    return f"{100 * ratio:.1f} %"
 
 
 def say(line):
