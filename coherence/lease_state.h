@@ -118,8 +118,8 @@ class LeaseState {
   void Advance(LeaseActions& actions);           // next step of a recall
   void TakeBackSuspects(LeaseActions& actions);  // unless that is being done, or can have no effect yet
   void Invalidate(LeaseActions& actions);
-  uint64_t SuspectReach()
-      const;  // what an invalidation that starts now takes back: nothing from an open ticket on
+  // What an invalidation that starts now takes back: nothing from an open ticket on.
+  uint64_t SuspectReach() const;
 
   LeasePhase phase_ = LeasePhase::kNone;
   bool cancelled_ = false;  // kAcquiring: give the grant back at once

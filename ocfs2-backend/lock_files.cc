@@ -7,12 +7,13 @@
 
 #include <algorithm>
 
+#include "ocfs2-backend/lock_name.h"
+
 namespace ocfsgw::ocfs2 {
 namespace {
 
 constexpr size_t kTrimBatch = 16;        // unlinked at a time: an acquisition waits for it
 constexpr size_t kTrimAgainAfter = 256;  // more files before the next try, where others use the domain, too
-constexpr size_t kNameLength = 31;
 
 UniqueFd OpenDirectory(int at, const char* path) {
   return UniqueFd(Retry([&] { return ::openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
@@ -20,10 +21,6 @@ UniqueFd OpenDirectory(int at, const char* path) {
 
 bool Flock(const UniqueFd& fd, int operation) {
   return Retry([&] { return ::flock(fd.get(), operation); }) == 0;
-}
-
-bool IsLockName(std::string_view name) {
-  return name.size() == kNameLength && (name[0] == 'M' || name[0] == 'W' || name[0] == 'O');
 }
 
 }  // namespace
