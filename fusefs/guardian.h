@@ -23,8 +23,9 @@ namespace ocfsgw::fusefs {
 /// from the kernel, gives the leases back, and starts another one. It has one thread but while it does that:
 /// a child begins as a copy of it.
 ///
-/// The table being shared, it never has a descriptor of its own open while a gateway lives, but for those it
-/// had at first: the gateway could close it.
+/// The table being shared, the gateway could close what the guardian has open. So it keeps nothing open while
+/// a gateway lives but what it had at first; the log and the state of a gateway that looks dead are opened
+/// for a moment.
 class Guardian {
  public:
   /// Runs a gateway in a process of its own; what it returns is the exit status.
