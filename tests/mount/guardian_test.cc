@@ -28,6 +28,20 @@ constexpr int kFiles = 50;
 
 std::string Name(int i) { return "f" + std::to_string(i); }
 
+/// Sends SIGSTOP and waits until every thread has stopped: until then one may still answer a request.
+bool Stop(pid_t pid) {
+  if (kill(pid, SIGSTOP) != 0) return false;
+  return Eventually([pid] {
+    std::error_code ended;
+    const std::filesystem::directory_iterator threads("/proc/" + std::to_string(pid) + "/task", ended);
+    return std::all_of(begin(threads), end(threads), [](const auto& thread) {
+      const std::string stat = ReadFile(thread.path() / "stat").value_or("");
+      const size_t name_end = stat.rfind(')');
+      return name_end != std::string::npos && stat.compare(name_end, 3, ") T") == 0;
+    });
+  });
+}
+
 /// A file of the mount that is open and mapped, with all of it in the kernel's caches.
 struct InUse {
   explicit InUse(const std::string& path)
@@ -149,7 +163,7 @@ TEST_F(GuardianTest, StoppedGatewayIsKilledWithinTheRecallDeadline) {
   const auto unread = std::make_unique<InUse>(gateway_.Mount("fresh"));
   ASSERT_TRUE(unread->map.ok());
   const pid_t pid = gateway_.pid();
-  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  ASSERT_TRUE(Stop(pid));
   // A READ that nobody takes from the kernel's queue.
   Fork reader([&] {
     signal(SIGBUS, SIG_DFL);
@@ -241,7 +255,7 @@ TEST_F(GuardianTest, RequestBeingServedDoesNotHoldTheTakeBackUp) {
     const InUse file(gateway_.Mount("file"));
     ASSERT_TRUE(file.map.ok());
     const pid_t pid = gateway_.pid();
-    kill(below.pid(), SIGSTOP);
+    ASSERT_TRUE(Stop(below.pid()));
     Fork reader([&] {
       signal(SIGBUS, SIG_DFL);
       return file.map.data()[0] == Pattern(1, 1)[0] ? 0 : 1;
