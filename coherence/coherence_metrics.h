@@ -46,7 +46,11 @@ struct CoherenceMetrics {
             r.AddCounter("ocfsgw_unleased_reads_total", "Reads answered from the backend without a lease.")),
         settle_timeouts(
             r.AddCounter("ocfsgw_settle_timeouts_total",
-                         "Attributes answered although the kernel had not yet given back its pages.")) {}
+                         "Times the kernel had not given back pages or names when their attributes had to be "
+                         "answered: files' were, directories' failed with ESTALE.")),
+        names_revived(r.AddCounter("ocfsgw_names_revived_total",
+                                   "Times names in the kernel were found true under a new lease, since they "
+                                   "could not be taken back.")) {}
 
   Counter& blocks_from_store;
   Counter& blocks_from_backend;
@@ -66,6 +70,7 @@ struct CoherenceMetrics {
   Counter& read_retries;
   Counter& unleased_reads;
   Counter& settle_timeouts;
+  Counter& names_revived;
 };
 
 }  // namespace ocfsgw::coherence

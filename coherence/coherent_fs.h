@@ -36,7 +36,12 @@ struct WriteMode {
 class OpenFile {
  public:
   OpenFile(InodePtr inode, int flags, std::unique_ptr<BackendFile> file, std::unique_ptr<OpenPin> pin)
-      : inode_(std::move(inode)), flags_(flags), pin_(std::move(pin)), file_(std::move(file)) {}
+      : inode_(std::move(inode)), flags_(flags), pin_(std::move(pin)), file_(std::move(file)) {
+    inode_->opens.fetch_add(1);
+  }
+  ~OpenFile() { inode_->opens.fetch_sub(1); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
 
   const InodePtr& inode() const { return inode_; }
   int flags() const { return flags_; }
@@ -70,15 +75,18 @@ class CoherentFs {
 
   // Names and attributes (coherent_names.cc).
   Result<Entry> Root();
-  Result<Entry> Lookup(const InodePtr& parent, const std::string& name);
+  /// `lease`, unless null: the epoch of the parent's lease under which the answer, ENOENT included, is true.
+  Result<Entry> Lookup(const InodePtr& parent, const std::string& name,
+                       std::optional<uint32_t>* lease = nullptr);
   Result<Attributes> GetAttr(const InodePtr& inode);
   Result<std::string> ReadLink(const InodePtr& inode);
   Result<std::shared_ptr<const Listing>> List(const InodePtr& directory);
   Result<std::string> GetXattr(const InodePtr& inode, const std::string& name);
   Result<std::string> ListXattr(const InodePtr& inode);
-  /// The child `ino` of a directory with attributes, if both are known under leases now. Never blocks on the
-  /// cluster.
-  std::optional<Entry> KnownChild(const InodePtr& directory, uint64_t ino);
+  /// The child of a directory with attributes, if both are known under leases now. `lease`: the epoch of the
+  /// directory's. Never blocks on the cluster.
+  std::optional<Entry> KnownChild(const InodePtr& directory, const std::string& name,
+                                  std::optional<uint32_t>* lease);
 
   // File data (coherent_data.cc). Flags of open(2).
   Result<std::unique_ptr<OpenFile>> Open(const InodePtr& inode, int flags);
@@ -132,6 +140,8 @@ class CoherentFs {
   template <typename Ask>
   Result<std::string> LeasedXattr(const InodePtr& inode, const std::string& name, const Ask& ask);
   InodePtr ExistingChild(const InodePtr& parent, const std::string& name);
+  Status AwaitNames(const InodePtr& directory);
+  bool RefuseNames(Inode& directory, TimePoint waiting_since);
   // Data.
   std::unique_ptr<OpenFile> OpenPinned(const InodePtr& inode, int flags);
   Result<size_t> Fill(OpenFile& file, const LeaseView& view, uint64_t offset, std::span<std::byte> into);

@@ -10,6 +10,13 @@ namespace {
 /// listing pays.
 constexpr uint64_t kListOnLookupBytes = 256 * 1024;
 
+/// Names that the kernel was told are usually taken back within this time; if not, whoever has the directory
+/// locked may be waiting for its attributes.
+constexpr Duration kReviveAfter = std::chrono::milliseconds(5);
+
+/// Names that turned out to be false, and cannot be taken back for so long, are a deadlock.
+constexpr Duration kRefuseAfter = std::chrono::milliseconds(100);
+
 bool IsStale(const Status& status) { return status.IsErrno(ESTALE) || status.IsErrno(ENOENT); }
 
 }  // namespace
@@ -31,14 +38,57 @@ Result<Attributes> CoherentFs::LeasedOrBackendAttr(const InodePtr& inode) {
 }
 
 Result<Attributes> CoherentFs::GetAttr(const InodePtr& inode) {
-  // The kernel asks before every read() whether its pages are still good: do not answer while some are not.
-  leases_.AwaitSettled(inode);
+  // The kernel asks before every read() whether its pages are still good, and before it uses a name whether
+  // the directory may be searched: do not answer while some are not.
+  if (leases_.IsDirectory(*inode)) {
+    OCFSGW_RETURN_IF_ERROR(AwaitNames(inode));
+  } else if (!leases_.AwaitSettled(inode, leases_.SuspectMark(*inode), leases_.config().recall_deadline / 2)) {
+    metrics_.settle_timeouts.Add();
+  }
   return LeasedOrBackendAttr(inode);
 }
 
-Result<Entry> CoherentFs::Lookup(const InodePtr& parent, const std::string& name) {
+Status CoherentFs::AwaitNames(const InodePtr& directory) {
+  const TimePoint start = std::chrono::steady_clock::now();
+  const uint64_t mark = leases_.SuspectMark(*directory);
+  while (!leases_.AwaitSettled(directory, mark, kReviveAfter)) {
+    const bool revived = leases_.ReviveNames(directory, [&](const TrustedName& known) {
+      const auto found = backend_.Lookup(directory->node, known.name);
+      return known.child ? found.ok() && found->node->id() == *known.child : found.status().IsErrno(ENOENT);
+    });
+    if (revived) {
+      metrics_.names_revived.Add();
+      break;
+    }
+    if (RefuseNames(*directory, start)) {
+      metrics_.settle_timeouts.Add();
+      return Status::FromErrno(ESTALE, "names are being taken back");
+    }
+  }
+  return Status::Ok();
+}
+
+// ESTALE makes the kernel let go of the directory and walk again, once: whoever has it locked is among those
+// that are refused. All of those who wait now are, and then nobody for a good while, so that few are twice.
+bool CoherentFs::RefuseNames(Inode& directory, TimePoint waiting_since) {
+  const TimePoint now = std::chrono::steady_clock::now();
+  const Duration long_while = leases_.config().recall_deadline / 2;
+  MutexLock lock(directory.mutex);
+  if (directory.state.changing()) return false;  // it waits for that change, and the kernel with it
+  if (directory.refused >= waiting_since) return true;
+  const Duration patience = now < directory.refused + long_while ? long_while : kRefuseAfter;
+  if (now < waiting_since + patience) return false;
+  directory.refused = now;
+  directory.refused_names = true;
+  return true;
+}
+
+Result<Entry> CoherentFs::Lookup(const InodePtr& parent, const std::string& name,
+                                 std::optional<uint32_t>* lease) {
   const auto view = leases_.Want(parent, Urgency::kMetadata);
   if (!view || !view->names) return LookupInBackend(parent, nullptr, name);
+  // Whoever relies on it finds out whether it is still held.
+  if (lease != nullptr && view->quiet) *lease = view->epoch;
   const Directory::Answer answer = FindName(parent, *view, name);
   if (!answer.known) return LookupInBackend(parent, &*view, name);
   if (!answer.exists) {
@@ -158,10 +208,14 @@ Result<std::string> CoherentFs::ListXattr(const InodePtr& inode) {
   return LeasedXattr(inode, Xattrs::kList, [&] { return backend_.ListXattr(inode->node); });
 }
 
-std::optional<Entry> CoherentFs::KnownChild(const InodePtr& directory, uint64_t ino) {
+std::optional<Entry> CoherentFs::KnownChild(const InodePtr& directory, const std::string& name,
+                                            std::optional<uint32_t>* lease) {
   const auto view = leases_.Held(*directory);
   if (!view || !view->names) return std::nullopt;
-  const NodeRef node = view->names->FindNode(ino);
+  const Directory::Answer answer = view->names->Find(name);
+  if (!answer.exists) return std::nullopt;
+  if (view->quiet) *lease = view->epoch;
+  const NodeRef node = view->names->FindNode(answer.ino);
   if (!node) return std::nullopt;
   const InodePtr inode = leases_.Find(node->id());
   if (!inode) return std::nullopt;

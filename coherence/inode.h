@@ -30,6 +30,12 @@ namespace ocfsgw::coherence {
 struct Inode {
   explicit Inode(NodeRef n) : node(std::move(n)) {}
 
+  /// A writer recalled it when it had `stamp`. REQUIRES: nobody else knows it yet.
+  void StartRecalled(const Stamp& at) NO_THREAD_SAFETY_ANALYSIS {
+    recalled = true;
+    stamp = at;
+  }
+
   const NodeRef node;
   InodeId id() const { return node->id(); }
 
@@ -49,10 +55,14 @@ struct Inode {
   std::shared_ptr<Directory> names GUARDED_BY(mutex);
   std::shared_ptr<Xattrs> xattrs GUARDED_BY(mutex);
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
+  TimePoint refused GUARDED_BY(mutex){};  ///< Of a directory: see CoherentFs::RefuseNames.
+  bool refused_names GUARDED_BY(mutex) = false;  ///< It ever came to that: not again.
 
   bool in_lru GUARDED_BY(mutex) = false;  ///< Present in LeaseTable's list, at `lru_position`.
   std::list<std::shared_ptr<Inode>>::iterator lru_position GUARDED_BY(mutex);
   std::atomic<bool> used{false};  ///< Since the LRU's hand last passed; relaxed.
+  /// Open files of this gateway: while there are none, nobody has the inode's pages mapped.
+  std::atomic<uint32_t> opens{0};
 };
 using InodePtr = std::shared_ptr<Inode>;
 
@@ -64,6 +74,7 @@ struct LeaseView {
   StampHash racy_stamp;  ///< Under which they were stored while the stamp was racy; equals `stamp` if it
                          ///< never was under this lease.
   bool settled = true;   ///< `stamp` proves something later: worth storing metadata under.
+  bool quiet = true;  ///< No writer took the lease of late: worth telling the kernel names to trust.
   std::shared_ptr<Directory> names;  ///< Of a directory: what is known of its names under this lease.
   std::shared_ptr<Xattrs> xattrs;
 };

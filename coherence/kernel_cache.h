@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -16,20 +18,30 @@ struct ByteRange {
   bool operator==(const ByteRange&) const = default;
 };
 
+/// A name that the kernel uses without asking, until it is taken back.
+struct TrustedName {
+  std::string name;
+  std::optional<InodeId> child;  ///< None: the name does not exist.
+};
+
 /// The kernel's own caches above us, as far as we may take things out of them.
 class KernelCache {
  public:
   virtual ~KernelCache() = default;
 
   /// Makes the kernel ask for the attributes of `inode` before it uses anything that it has of it. On the
-  /// calling thread; waits for no request but those that the kernel has been answered already.
-  virtual void ForgetAttributes(InodeId inode) = 0;
+  /// calling thread; waits for no request but those that the kernel has been answered already, and for those
+  /// only if it `may_wait`. False: one of those is there, nothing has been done.
+  virtual bool ForgetAttributes(InodeId inode, bool may_wait) = 0;
 
-  /// Makes the kernel forget the attributes and the given pages of `inode` (nothing to do if it does not know
-  /// it), then runs `done` on a thread that holds no lock of ours. Returns at once. The work itself may wait
-  /// for as long as a READ or WRITE of these pages is unanswered, so nothing that answers one may wait for
-  /// `done`.
-  virtual void InvalidatePages(InodeId inode, std::vector<ByteRange> ranges, std::function<void()> done) = 0;
+  /// Makes the kernel forget the attributes, the given pages and, of a directory, the names that it was told
+  /// to trust (nothing to do if it does not know the inode), then runs `done` on a thread that holds no lock
+  /// of ours. Returns at once. The work itself may wait for as long as a READ or WRITE of these pages, or a
+  /// request that holds the directory locked, is unanswered, so nothing that answers one may wait for `done`.
+  virtual void Invalidate(InodeId inode, std::vector<ByteRange> ranges, std::function<void()> done) = 0;
+
+  /// The names in `directory` that the kernel trusts now, at least.
+  virtual std::vector<TrustedName> TrustedNames(InodeId directory) = 0;
 };
 
 }  // namespace ocfsgw::coherence

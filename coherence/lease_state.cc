@@ -41,17 +41,21 @@ LeaseActions LeaseState::OnRefused(TimePoint hold_off_until) {
   return {};
 }
 
-LeaseActions LeaseState::OnRecall(TimePoint hold_off_until) {
+LeaseActions LeaseState::OnRecall(TimePoint hold_off_until, bool at_once) {
   LeaseActions actions;
   hold_off_until_ = std::max(hold_off_until_, hold_off_until);
   if (phase_ == LeasePhase::kAcquiring) {
     cancelled_ = true;
     actions.release = true;
   } else if (phase_ == LeasePhase::kHeld) {
-    phase_ = LeasePhase::kRecalled;
     ++epoch_;
-    Advance(actions);
-    actions.start_timer = phase_ == LeasePhase::kRecalled;
+    if (at_once) {
+      Drop(actions);
+    } else {
+      phase_ = LeasePhase::kRecalled;
+      Advance(actions);
+      actions.start_timer = phase_ == LeasePhase::kRecalled;
+    }
   }
   return actions;
 }
@@ -108,6 +112,13 @@ LeaseActions LeaseState::OnInvalidated(const PageMarks& marks) {
   }
   TakeBackSuspects(actions);
   return actions;
+}
+
+bool LeaseState::OnRevived(uint32_t epoch, uint64_t mark) {
+  if (!held() || epoch != epoch_) return false;
+  ++present_.covered;
+  gone_.suspect = std::max(gone_.suspect, mark);
+  return true;
 }
 
 bool LeaseState::BeginReply(uint32_t epoch) {
@@ -190,8 +201,6 @@ void LeaseState::Advance(LeaseActions& actions) {
     actions.release = true;
   }
 }
-
-uint64_t LeaseState::SuspectReach() const { return open_.empty() ? present_.suspect : open_.front() - 1; }
 
 void LeaseState::TakeBackSuspects(LeaseActions& actions) {
   if (!actions.invalidate && invalidations_ == 0 && SuspectReach() > gone_.suspect) Invalidate(actions);

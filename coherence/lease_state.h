@@ -37,7 +37,8 @@ struct LeaseActions {
 /// The lease protocol of one inode as a pure state machine: no threads, no I/O, no clock (docs/COHERENCE.md
 /// has the table). Not thread-safe: the owner's mutex guards it.
 ///
-/// Pages in the kernel are of two kinds, each counted by a pair of growing numbers, "put there" and "taken
+/// The names of a directory that the kernel was told to trust are its pages. Pages in the kernel are of two
+/// kinds, each counted by a pair of growing numbers, "put there" and "taken
 /// back": *covered* by the lease under which they were answered, and *suspect*, which no lease covers. Every
 /// answer that will put suspect pages there (a READ without a lease, a WRITE through the page cache) draws a
 /// ticket before it touches the backend and closes it after it was answered: until then its pages count as
@@ -49,8 +50,8 @@ struct LeaseActions {
 ///
 /// 1. kHeld implies that no change of our own is under way.
 /// 2. The epoch grows whenever something that was allowed before is not allowed any more.
-/// 3. A lease is released with covered pages in the kernel only by force, by a local change or where
-///    staleness is allowed; but for the last they are suspect then.
+/// 3. A lease is released with covered pages in the kernel only by force, by a local change, at once where
+///    attributes guard them, or where staleness is allowed; but for the last they are suspect then.
 /// 4. At most one acquisition runs at a time. Invalidations of suspect pages run one at a time; a recall
 ///    starts its own at once, since an older one may be waiting for a page of a READ that waits for the very
 ///    writer behind the recall.
@@ -66,6 +67,10 @@ class LeaseState {
   bool suspect() const { return present_.suspect > gone_.suspect; }
   /// The youngest suspect page there may be now, for SettledUpTo.
   uint64_t suspect_mark() const { return present_.suspect; }
+  /// The youngest of them whose answer has been sent.
+  uint64_t SuspectReach() const { return open_.empty() ? present_.suspect : open_.front() - 1; }
+  /// A change of our own is under way.
+  bool changing() const { return mutations_ > 0; }
   /// All pages up to `mark` have been taken back.
   bool SettledUpTo(uint64_t mark) const { return gone_.suspect >= mark; }
   /// Nothing refers to this inode from inside the protocol.
@@ -81,7 +86,9 @@ class LeaseState {
   LeaseActions OnGranted();
   LeaseActions OnRefused(TimePoint hold_off_until);
   /// The lock is wanted by another (or the lease is not worth keeping: then with a hold-off in the past).
-  LeaseActions OnRecall(TimePoint hold_off_until);
+  /// `at_once`: the kernel uses nothing of the inode without asking for its attributes first (a directory, a
+  /// file that nobody has open), so the lease goes now and what the kernel has is suspect.
+  LeaseActions OnRecall(TimePoint hold_off_until, bool at_once = false);
   /// The same where what is known may be served for a while without a lease: the writer waits for nothing.
   LeaseActions OnRecallThatMayWait();
   LeaseActions OnStaleEnd(uint32_t epoch);
@@ -89,6 +96,9 @@ class LeaseState {
   LeaseActions OnLost();
   LeaseActions OnTimer(uint32_t epoch);
   LeaseActions OnInvalidated(const PageMarks& marks);
+  /// What was suspect up to `mark` was found true under the lease of `epoch`: that lease covers it. False if
+  /// the lease is not held any more.
+  bool OnRevived(uint32_t epoch, uint64_t mark);
 
   /// Whether an answer that fills pages may be sent under the lease of `epoch`; if so EndReply must follow
   /// it.
@@ -118,8 +128,6 @@ class LeaseState {
   void Advance(LeaseActions& actions);           // next step of a recall
   void TakeBackSuspects(LeaseActions& actions);  // unless that is being done, or can have no effect yet
   void Invalidate(LeaseActions& actions);
-  // What an invalidation that starts now takes back: nothing from an open ticket on.
-  uint64_t SuspectReach() const;
 
   LeasePhase phase_ = LeasePhase::kNone;
   bool cancelled_ = false;  // kAcquiring: give the grant back at once

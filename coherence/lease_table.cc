@@ -30,33 +30,43 @@ InodePtr LeaseTable::Get(const NodeRef& node) {
   // Declared before the lock: if another thread was faster, this one dies after it, and its deleter takes the
   // mutex.
   InodePtr fresh(new Inode(node), [this](Inode* inode) {
+    RememberRecall(*inode);
     Erase(*inode);
     delete inode;
   });
   Shard& shard = ShardOf(node->id());
   MutexLock lock(shard.mutex);
-  auto& slot = shard.inodes[node->id()];
-  InodePtr known = slot.lock();
-  if (!known) {
-    slot = fresh;
-    known = fresh;
+  for (;;) {
+    const auto it = shard.inodes.find(node->id());
+    if (it == shard.inodes.end()) break;
+    if (InodePtr known = it->second.ref.lock()) return known;
+    shard.erased.Wait(shard.mutex);  // it is dying, and what it knows of recalls is being noted
   }
-  return known;
+  if (const auto stamp = recalled_.Take(node->id())) fresh->StartRecalled(*stamp);
+  shard.inodes.emplace(node->id(), Slot{fresh, fresh.get()});
+  return fresh;
+}
+
+void LeaseTable::RememberRecall(const Inode& inode) {
+  MutexLock lock(inode.mutex);
+  if (!inode.recalled) return;
+  if (const auto forgotten = recalled_.Remember(inode.id(), inode.stamp)) store_.DropInode(*forgotten);
 }
 
 InodePtr LeaseTable::Find(InodeId id) {
   Shard& shard = ShardOf(id);
   MutexLock lock(shard.mutex);
   const auto it = shard.inodes.find(id);
-  return it == shard.inodes.end() ? nullptr : it->second.lock();
+  return it == shard.inodes.end() ? nullptr : it->second.ref.lock();
 }
 
 void LeaseTable::Erase(const Inode& inode) {
   Shard& shard = ShardOf(inode.id());
   MutexLock lock(shard.mutex);
   const auto it = shard.inodes.find(inode.id());
-  // A new Inode of the same id may have taken the place meanwhile.
-  if (it != shard.inodes.end() && it->second.expired()) shard.inodes.erase(it);
+  if (it == shard.inodes.end() || it->second.inode != &inode) return;  // it never had the place
+  shard.inodes.erase(it);
+  shard.erased.NotifyAll();
 }
 
 void LeaseTable::NoteTaken(Inode& inode) const {
@@ -70,7 +80,7 @@ TimePoint LeaseTable::HoldOffEnd(const Inode& inode) const {
 std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency) {
   if (provider_ == nullptr) return std::nullopt;
   inode->used.store(true, std::memory_order_relaxed);
-  const bool urgent = urgency == Urgency::kPages;
+  const bool urgent = urgency != Urgency::kMetadata;
   const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline;
   // A grant may be cancelled by a recall that overtakes it: try again, but leave the lock to a busy writer in
   // the end.
@@ -80,11 +90,11 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
     {
       MutexLock lock(inode->mutex);
       if (inode->state.serving()) return View(*inode);
-      todo = Note(inode, *inode,
-                  inode->state.OnWant(urgent, clock_.Now(), inode->hold_off.contended(config_.hold_off)));
+      const bool contended = urgency == Urgency::kPages && inode->hold_off.contended(config_.hold_off);
+      todo = Note(inode, *inode, inode->state.OnWant(urgent, clock_.Now(), contended));
       acquiring = inode->state.phase() == LeasePhase::kAcquiring;
     }
-    Do(inode, std::move(todo));
+    Do(inode, std::move(todo), true);
     if (!acquiring) break;
     MutexLock lock(inode->mutex);
     while (inode->state.phase() == LeasePhase::kAcquiring) {
@@ -120,25 +130,67 @@ bool LeaseTable::MayKeepPages(const Inode& inode) const {
   return inode.state.MayKeepPages();
 }
 
+bool LeaseTable::IsDirectory(const Inode& inode) const {
+  MutexLock lock(inode.mutex);
+  return S_ISDIR(inode.attr.mode);
+}
+
 bool LeaseTable::Settled(const Inode& inode) const {
   MutexLock lock(inode.mutex);
   return !inode.state.suspect();
 }
 
-void LeaseTable::AwaitSettled(const InodePtr& inode) {
-  const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline / 2;
+uint64_t LeaseTable::SuspectMark(const Inode& inode) const {
+  MutexLock lock(inode.mutex);
+  return inode.state.suspect_mark();
+}
+
+bool LeaseTable::AwaitSettled(const InodePtr& inode, uint64_t mark, Duration at_most) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + at_most;
   MutexLock lock(inode->mutex);
-  const uint64_t mark = inode->state.suspect_mark();
   while (!inode->state.SettledUpTo(mark)) {
-    if (!inode->changed.WaitUntil(inode->mutex, deadline)) {
-      metrics_.settle_timeouts.Add();
-      return;
-    }
+    if (!inode->changed.WaitUntil(inode->mutex, deadline)) return false;
   }
+  return true;
+}
+
+bool LeaseTable::ReviveNames(const InodePtr& directory,
+                             const std::function<bool(const TrustedName&)>& is_true) {
+  uint64_t mark = 0;
+  {
+    MutexLock lock(directory->mutex);
+    mark = directory->state.SuspectReach();
+  }
+  const auto view = Want(directory, Urgency::kNames);
+  if (!view) return false;
+  const std::vector<TrustedName> names = kernel_.TrustedNames(directory->id());
+  if (!std::all_of(names.begin(), names.end(), is_true)) return false;
+  bool revived = false;
+  Step(directory, [&](Inode& i) REQUIRES(i.mutex) {
+    revived = i.state.OnRevived(view->epoch, mark);
+    return LeaseActions{};
+  });
+  return revived;
+}
+
+bool LeaseTable::AnswerUnder(const InodePtr& inode, uint32_t epoch, const std::function<void()>& send) {
+  {
+    MutexLock lock(inode->mutex);
+    if (!inode->state.BeginReply(epoch)) return false;
+  }
+  send();
+  Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.EndReply(); });
+  return true;
 }
 
 LeaseView LeaseTable::View(const Inode& inode) const {
-  LeaseView view{inode.state.epoch(), inode.attr, inode.stamp.Hash(), {}, true, inode.names, inode.xattrs};
+  LeaseView view;
+  view.epoch = inode.state.epoch();
+  view.attr = inode.attr;
+  view.stamp = inode.stamp.Hash();
+  view.quiet = inode.hold_off.quiet(clock_.Now(), config_.hold_off) && !inode.refused_names;
+  view.names = inode.names;
+  view.xattrs = inode.xattrs;
   view.racy_stamp = view.stamp;
   if (inode.was_racy) {
     view.racy_stamp = inode.stamp.Hash(inode.salt);
@@ -173,23 +225,26 @@ LeaseTable::Todo LeaseTable::Note(const InodePtr& ref, Inode& inode, LeaseAction
   return todo;
 }
 
-void LeaseTable::Step(const InodePtr& inode, const Event& event) {
+void LeaseTable::Step(const InodePtr& inode, const Event& event, bool may_wait) {
   Todo todo;
   {
     MutexLock lock(inode->mutex);
     todo = Note(inode, *inode, event(*inode));
   }
-  Do(inode, std::move(todo));
+  Do(inode, std::move(todo), may_wait);
 }
 
-void LeaseTable::Do(const InodePtr& inode, Todo todo) {
+void LeaseTable::Do(const InodePtr& inode, Todo todo, bool may_wait) {
+  if (std::exchange(todo.actions.distrust, false) && !kernel_.ForgetAttributes(inode->id(), may_wait)) {
+    kernel_.Invalidate(inode->id(), {}, [this, inode, todo = std::move(todo)] { Do(inode, todo, true); });
+    return;
+  }
   if (todo.actions.forced) metrics_.forced_releases.Add();
-  if (todo.actions.distrust) kernel_.ForgetAttributes(inode->id());
   if (todo.actions.release) {
     if (todo.key.generation != 0) provider_->Release(todo.key);
   }
   if (todo.actions.invalidate) {
-    kernel_.InvalidatePages(inode->id(), std::move(todo.ranges), [this, inode, marks = todo.actions.marks] {
+    kernel_.Invalidate(inode->id(), std::move(todo.ranges), [this, inode, marks = todo.actions.marks] {
       Step(inode, [&marks](Inode& i) REQUIRES(i.mutex) { return i.state.OnInvalidated(marks); });
     });
   }
@@ -283,8 +338,12 @@ void LeaseTable::MakeRoom() {
   metrics_.idle_releases.Add();
   Step(victim, [](Inode& i) REQUIRES(i.mutex) {
     if (!i.state.held()) return i.state.OnStaleEnd(i.state.epoch());
-    return i.state.OnRecall(TimePoint::min());
+    return i.state.OnRecall(TimePoint::min(), MayGoAtOnce(i));
   });
+}
+
+bool LeaseTable::MayGoAtOnce(const Inode& inode) {
+  return S_ISDIR(inode.attr.mode) || inode.opens.load() == 0;
 }
 
 std::vector<InodePtr> LeaseTable::HeldInodes() const {
@@ -299,15 +358,16 @@ void LeaseTable::OnRecall(InodeId id, LeaseKey key) {
     return;
   }
   metrics_.recalls.Add();
-  Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
+  const auto recall = [&](Inode& i) REQUIRES(i.mutex) {
     const bool acquiring = i.state.phase() == LeasePhase::kAcquiring;
     if (!acquiring && i.key != key) return LeaseActions{};
     i.recalled = true;
     if (acquiring) i.key = key;  // the grant is on its way here; its lease is closed by the recall's key
     if (config_.max_staleness > Duration{}) return i.state.OnRecallThatMayWait();
     NoteTaken(i);
-    return i.state.OnRecall(HoldOffEnd(i));
-  });
+    return i.state.OnRecall(HoldOffEnd(i), MayGoAtOnce(i));
+  };
+  Step(inode, recall, false);
 }
 
 void LeaseTable::OnLeasesLost(const std::string& why) {

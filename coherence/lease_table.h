@@ -18,6 +18,7 @@
 #include "coherence/inode.h"
 #include "coherence/kernel_cache.h"
 #include "coherence/lease_provider.h"
+#include "coherence/recalled_stamps.h"
 
 namespace ocfsgw::coherence {
 
@@ -37,6 +38,7 @@ enum class Urgency {
   kMetadata,  ///< Respects the hold-off; without a lease the backend is asked.
   kPages,     ///< The kernel waits for pages, which are answered under a lease unless none can be had or the
               ///< inode is contended.
+  kNames,     ///< The kernel waits with a directory locked, for names to be found true under a lease.
 };
 
 /// All inodes of the mount and their leases: drives LeaseState with a provider, the kernel and a timer.
@@ -75,15 +77,27 @@ class LeaseTable final : public LeaseListener {
   /// Whether the kernel's pages are good for another open.
   bool MayKeepPages(const Inode& inode) const;
 
+  /// As far as is known of the inode; true if any lease was ever held and it is one.
+  bool IsDirectory(const Inode& inode) const;
   /// Whether the kernel has no pages of this inode that no lease covers.
   bool Settled(const Inode& inode) const;
-  /// Waits until those that there may be now have been taken back; gives up after half the recall deadline.
+  /// What there may be of them now, for AwaitSettled.
+  uint64_t SuspectMark(const Inode& inode) const;
+  /// Waits until those up to `mark` have been taken back; false: not within `at_most`.
   /// REQUIRES: not called by anything that answers a READ or WRITE, nor on a thread that one may need.
-  void AwaitSettled(const InodePtr& inode);
+  bool AwaitSettled(const InodePtr& inode, uint64_t mark, Duration at_most);
+  /// The names that the kernel was told under `directory`'s former leases, compared by `is_true` with the
+  /// directory under a new one: if all are true, that one covers them. Returns whether it does. Blocks as
+  /// Want does.
+  bool ReviveNames(const InodePtr& directory, const std::function<bool(const TrustedName&)>& is_true);
+
+  /// Sends an answer of which the kernel keeps something, if the lease of `epoch` is still held. A recall
+  /// waits until it has been sent, or sees to it that the kernel drops it afterwards.
+  bool AnswerUnder(const InodePtr& inode, uint32_t epoch, const std::function<void()>& send);
 
   /// Runs one event of the state machine and does what it asks for. `event` runs under the inode's mutex.
   using Event = std::function<LeaseActions(Inode&)>;
-  void Step(const InodePtr& inode, const Event& event);
+  void Step(const InodePtr& inode, const Event& event) { Step(inode, event, true); }
 
   /// Every change that happened before the call has had its effect here when it returns.
   Status Barrier();
@@ -100,9 +114,14 @@ class LeaseTable final : public LeaseListener {
 
  private:
   static constexpr size_t kShards = 64;
+  struct Slot {
+    std::weak_ptr<Inode> ref;
+    const Inode* inode;  ///< Whose slot it is, also when `ref` has expired.
+  };
   struct Shard {
     Mutex mutex;
-    std::unordered_map<InodeId, std::weak_ptr<Inode>> inodes GUARDED_BY(mutex);
+    CondVar erased;
+    std::unordered_map<InodeId, Slot> inodes GUARDED_BY(mutex);
   };
   struct Todo {
     LeaseActions actions;
@@ -114,12 +133,18 @@ class LeaseTable final : public LeaseListener {
 
   Shard& ShardOf(InodeId id) { return shards_[std::hash<InodeId>()(id) % kShards]; }
   void Erase(const Inode& inode);
+  void RememberRecall(const Inode& inode);
   LeaseView View(const Inode& inode) const REQUIRES(inode.mutex);
   Todo Note(const InodePtr& ref, Inode& inode, LeaseActions actions) REQUIRES(inode.mutex);
-  void Do(const InodePtr& inode, Todo todo);
+  /// `may_wait`: for the kernel to make an inode that it has just been told of.
+  void Step(const InodePtr& inode, const Event& event, bool may_wait);
+  void Do(const InodePtr& inode, Todo todo, bool may_wait);
   void Acquire(const InodePtr& inode);
   Result<LeaseGrant> AskProvider(const InodePtr& inode);
   void MakeRoom();
+  /// Names are used only after a look at the directory's attributes, pages that nobody has mapped after one at
+  /// the file's: such a lease is given back before they are taken back.
+  static bool MayGoAtOnce(const Inode& inode) REQUIRES(inode.mutex);
   std::vector<InodePtr> HeldInodes() const;
 
   const LeaseConfig config_;
@@ -134,6 +159,7 @@ class LeaseTable final : public LeaseListener {
   const uint64_t session_;  ///< Random; no two runs salt racy stamps alike.
   std::atomic<uint64_t> next_salt_{1};
   std::atomic<uint64_t> losses_{0};  ///< How often the provider lost all leases.
+  RecalledStamps recalled_;
   std::array<Shard, kShards> shards_;
 
   mutable Mutex lru_mutex_;

@@ -20,22 +20,26 @@ class Mutation {
       leases_.Step(part.inode, [&](Inode& i) REQUIRES(i.mutex) {
         if (part.pages) i.in_flight.erase(std::find(i.in_flight.begin(), i.in_flight.end(), *part.pages));
         i.state.OnMutationEnd(leases_.HoldOffEnd(i));
-        return part.pages ? i.state.EndUncovered(part.ticket) : LeaseActions{};
+        return part.uncovered ? i.state.EndUncovered(part.ticket) : LeaseActions{};
       });
     }
   }
   Mutation(const Mutation&) = delete;
   Mutation& operator=(const Mutation&) = delete;
 
-  void Add(const InodePtr& inode) { AddPart({inode, std::nullopt, 0}); }
+  void Add(const InodePtr& inode) { AddPart({inode, std::nullopt, false, 0}); }
   /// A WRITE through the page cache: the kernel holds the pages of `range`, and keeps what is written in
   /// them. They are suspect from now on; invalidations leave them out until the request is answered.
-  void AddPages(const InodePtr& inode, ByteRange range) { AddPart({inode, range, 0}); }
+  void AddPages(const InodePtr& inode, ByteRange range) { AddPart({inode, range, true, 0}); }
+  /// The kernel will have names in this directory that it trusts and no lease covers: they are taken back
+  /// after the answer. Call before Add for the same inode.
+  void AddNames(const InodePtr& directory) { AddPart({directory, std::nullopt, true, 0}); }
 
  private:
   struct Part {
     InodePtr inode;
     std::optional<ByteRange> pages;
+    bool uncovered;  ///< The answer puts something into the kernel.
     uint64_t ticket;
   };
 
@@ -44,15 +48,13 @@ class Mutation {
       if (known.inode == part.inode) return;
     }
     leases_.Step(part.inode, [&](Inode& i) REQUIRES(i.mutex) {
-      LeaseActions pages;
-      if (part.pages) {
-        i.in_flight.push_back(*part.pages);
-        part.ticket =
-            i.state.BeginUncovered(pages);  // before the lease goes, whose pages are then taken back
-      }
+      LeaseActions first;
+      if (part.pages) i.in_flight.push_back(*part.pages);
+      // Before the lease goes, whose pages are then taken back.
+      if (part.uncovered) part.ticket = i.state.BeginUncovered(first);
       leases_.NoteTaken(i);
       LeaseActions actions = i.state.OnMutationBegin();
-      actions.distrust |= pages.distrust;
+      actions.distrust |= first.distrust;
       return actions;
     });
     parts_.push_back(std::move(part));

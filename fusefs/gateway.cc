@@ -93,7 +93,7 @@ Status Gateway::Mount() {
   }
   config.recall_deadline = options_.recall_deadline;
   config.max_staleness = options_.max_staleness;
-  config.hold_off = {options_.hold_off, kHoldOffGrowth * options_.hold_off};
+  config.hold_off = {options_.hold_off, kHoldOffGrowth * options_.hold_off, options_.hold_off};
   table_ =
       std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), *store_, notifier_,
                                               acquirers_, timers_, clock_, coherence_metrics_);
@@ -102,15 +102,18 @@ Status Gateway::Mount() {
   OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());
   if (shared_ != nullptr) grants_ = std::make_unique<GrantTable>(shared_->grants);
   inodes_ = std::make_unique<InodeTable>(root.inode, grants_.get());
-  context_.reset(new MountContext{*fs_, *inodes_, settlers_});
+  names_ = std::make_unique<NameTable>(options_.trust_names);
+  context_.reset(new MountContext{*fs_, *inodes_, *names_, settlers_});
   metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
                     [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
                     [this] { return double(inodes_->size()); });
+  metrics_.AddGauge(this, "ocfsgw_names_known", "Names the kernel may know now.",
+                    [this] { return double(names_->size()); });
   if (shared_ != nullptr) UnmountDead(options_.mountpoint, shared_->dead_mount);
   OCFSGW_ASSIGN_OR_RETURN(session_,
                           Session::Mount(options_.mountpoint, options_.libfuse_options, context_.get()));
-  notifier_.Attach(session_->get(), inodes_.get());
+  notifier_.Attach(session_->get(), inodes_.get(), names_.get());
   if (shared_ != nullptr) {
     shared_->mount_id.store(session_->mount_id());
     shared_->session_fd.store(fuse_session_fd(session_->get()));
@@ -180,6 +183,7 @@ Gateway::~Gateway() {
   acquirers_.Stop();
   timers_.Stop();
   context_.reset();
+  names_.reset();
   inodes_.reset();
   fs_.reset();
   table_.reset();

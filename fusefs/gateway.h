@@ -79,6 +79,7 @@ class Gateway {
   std::unique_ptr<coherence::CoherentFs> fs_;
   std::unique_ptr<GrantTable> grants_;
   std::unique_ptr<InodeTable> inodes_;
+  std::unique_ptr<NameTable> names_;
   std::unique_ptr<MountContext> context_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<ctl::ControlServer> control_;

@@ -32,17 +32,18 @@ fuse_entry_param InodeTable::Remember(const coherence::Entry& entry, bool* first
   return param;
 }
 
-void InodeTable::Forget(fuse_ino_t ino, uint64_t lookups) {
+bool InodeTable::Forget(fuse_ino_t ino, uint64_t lookups) {
   coherence::InodePtr dropped;  // destroyed outside of the mutex
   MutexLock lock(mutex_);
   const auto it = by_ino_.find(ino);
-  if (it == by_ino_.end() || ino == FUSE_ROOT_ID) return;
+  if (it == by_ino_.end() || ino == FUSE_ROOT_ID) return false;
   it->second.lookups -= std::min(lookups, it->second.lookups);
-  if (it->second.lookups > 0) return;
+  if (it->second.lookups > 0) return false;
   dropped = std::move(it->second.inode);
   if (grants_ != nullptr) grants_->Remove(it->second.slot);
   by_id_.erase(dropped->id());
   by_ino_.erase(it);
+  return true;
 }
 
 std::optional<fuse_ino_t> InodeTable::IdOf(InodeId id) const {

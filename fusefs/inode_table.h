@@ -27,7 +27,8 @@ class InodeTable {
   coherence::InodePtr Get(fuse_ino_t ino) const;
   /// Counts one lookup of the inode; what the kernel is to be told of it. `first`: it had no id before.
   fuse_entry_param Remember(const coherence::Entry& entry, bool* first = nullptr);
-  void Forget(fuse_ino_t ino, uint64_t lookups);
+  /// True if the kernel does not know the id any more.
+  bool Forget(fuse_ino_t ino, uint64_t lookups);
   /// The id under which the kernel knows the inode at present.
   std::optional<fuse_ino_t> IdOf(InodeId id) const;
   /// Whether somebody will take back what the kernel is granted for this id, should this process die. If not,

@@ -8,11 +8,12 @@
 #include "base/executor.h"
 #include "coherence/kernel_cache.h"
 #include "fusefs/inode_table.h"
+#include "fusefs/name_table.h"
 
 namespace ocfsgw::fusefs {
 
-/// Takes attributes and pages back from the kernel on threads of its own, since the notification may wait for
-/// a page that a request of ours holds locked. Attributes have threads of their own, since nothing holds
+/// Takes attributes, pages and names back from the kernel on threads of its own, since the notification may
+/// wait for a page or a directory that a request of ours holds locked. Attributes have threads of their own, since nothing holds
 /// those up: once they are gone, the kernel asks before it uses a page. Thread-safe.
 class KernelNotifier final : public coherence::KernelCache {
  public:
@@ -25,25 +26,29 @@ class KernelNotifier final : public coherence::KernelCache {
   KernelNotifier();
 
   /// Before this, and after Detach, there is no kernel cache and every invalidation is done at once.
-  void Attach(fuse_session* session, const InodeTable* inodes);
+  void Attach(fuse_session* session, const InodeTable* inodes, NameTable* names);
   /// Waits for the notifications under way.
   void Detach();
 
-  void ForgetAttributes(InodeId inode) override;
-  void InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
-                       std::function<void()> done) override;
+  bool ForgetAttributes(InodeId inode, bool may_wait) override;
+  void Invalidate(InodeId inode, std::vector<coherence::ByteRange> ranges,
+                  std::function<void()> done) override;
+  std::vector<coherence::TrustedName> TrustedNames(InodeId directory) override;
 
  private:
   /// True: done, or nothing to do. False: the kernel is told of the inode and does not know it.
   bool TryForgetAttributes(InodeId inode) const;
   void KeepForgetting(InodeId inode);
-  void ForgetPages(InodeId inode, const std::vector<coherence::ByteRange>& ranges) const;
+  void ForgetPages(fuse_session* session, fuse_ino_t ino,
+                   const std::vector<coherence::ByteRange>& ranges) const;
+  void ForgetNames(fuse_session* session, fuse_ino_t ino) const;
   /// True if the kernel has done it, false if it does not know the inode.
   static bool Invalidate(fuse_session* session, fuse_ino_t ino, off_t offset, off_t length);
 
   std::atomic<fuse_session*> session_{nullptr};
   std::atomic<size_t> pages_busy_{0};   ///< Tasks of `pages_`, waiting and running.
-  const InodeTable* inodes_ = nullptr;  // set before session_, which publishes it
+  const InodeTable* inodes_ = nullptr;  // set before session_, which publishes them
+  NameTable* names_ = nullptr;
   AsioExecutor attributes_;
   AsioExecutor pages_;
 };

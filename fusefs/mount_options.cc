@@ -68,6 +68,19 @@ Status SetLogLevel(MountOptions& options, std::string_view name, const std::stri
   return Status::Ok();
 }
 
+Status SetNames(MountOptions& options, std::string_view name, const std::string& value) {
+  if (value == "none") {
+    options.trust_names = TrustNames::kNone;
+  } else if (value == "safe") {
+    options.trust_names = TrustNames::kSafe;
+  } else if (value == "all") {
+    options.trust_names = TrustNames::kAll;
+  } else {
+    return Refuse(fmt::format("{}={}: not one of none, safe, all", name, value));
+  }
+  return Status::Ok();
+}
+
 Status SetMetrics(MountOptions& options, std::string_view name, const std::string& value) {
   OCFSGW_ASSIGN_OR_RETURN(options.metrics_address, ParseListenAddress(name, value));
   return Status::Ok();
@@ -117,6 +130,10 @@ constexpr OptionSpec kSpecs[] = {
      "what was known of a file or directory may be served for so long after another changed it, 0 to 600000",
      Use::kGateway,
      [](Options& o, Name n, Value v) { return Assign(o.max_staleness, ParseNumber(n, v, 0, 600'000)); }},
+    {"names=", "none|safe|all", "safe",
+     "names that the kernel keeps under a lease: none; all, but before Linux 6.2 only those that do not "
+     "exist; all but directories' there, too, where nothing may be mounted below the mount point then",
+     Use::kGateway, SetNames},
     {"fcntl=", "node|cluster", "node",
      "only node at present: fcntl locks hold among the processes of this node", Use::kGateway,
      [](Options&, Name n, Value v) { return AcceptOnly("node", n, v); }},

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "fusefs/trust_names.h"
 
 namespace ocfsgw::fusefs {
 
@@ -26,6 +27,7 @@ struct MountOptions {
   std::chrono::milliseconds recall_deadline{5000};
   std::chrono::milliseconds hold_off{500};
   std::chrono::milliseconds max_staleness{0};
+  TrustNames trust_names = TrustNames::kSafe;
   bool guardian = true;
   uint64_t memory_bytes = 256ULL << 20;  ///< For the store's block cache and the queues.
   std::string metrics_address;           ///< ADDR:PORT, or empty: no endpoint.

@@ -44,9 +44,13 @@ Result<std::shared_ptr<const Listing>> ListingFor(coherence::CoherentFs& fs, Dir
 
 struct ReplyBuffer {
   fuse_req_t req;
+  fuse_ino_t directory;
   std::string bytes;
   size_t used = 0;
   std::vector<fuse_ino_t> remembered;  ///< Lookups counted, to be taken back if the answer does not arrive.
+  /// Names are told to be trusted under this lease of the directory; not set: none was.
+  std::optional<uint32_t> lease;
+  bool may_trust = true;
   char* free() { return bytes.data() + used; }
   size_t room() const { return bytes.size() - used; }
 };
@@ -71,9 +75,20 @@ bool AddPlus(ReplyBuffer& out, const DirectoryHandle& handle, const coherence::D
   param.attr.st_mode = static_cast<mode_t>(entry.type) << 12;
   const size_t need = fuse_add_direntry_plus(out.req, nullptr, 0, entry.name.c_str(), &param, next);
   if (need > out.room()) return false;
-  if (const auto child = context.fs.KnownChild(handle.inode, entry.ino)) {
+  std::optional<uint32_t> lease;
+  if (const auto child = context.fs.KnownChild(handle.inode, entry.name, &lease);
+      child && child->inode->id().ino == entry.ino) {
     param = context.inodes.Remember(*child);
     out.remembered.push_back(param.ino);
+    const bool same_lease = lease && (!out.lease || out.lease == lease);
+    if (out.may_trust && same_lease &&
+        context.names.Offer(out.directory, entry.name,
+                            {.ino = param.ino, .directory = S_ISDIR(param.attr.st_mode), .listed = true})) {
+      out.lease = lease;
+      param.entry_timeout = kWhileLeasedSeconds;
+    } else {
+      context.names.Tell(out.directory, entry.name, param.ino);
+    }
   }
   out.used += fuse_add_direntry_plus(out.req, out.free(), out.room(), entry.name.c_str(), &param, next);
   return true;
@@ -93,15 +108,8 @@ bool AddDot(ReplyBuffer& out, const DirectoryHandle& handle, size_t index, bool 
   return true;
 }
 
-void ReadEntries(fuse_req_t req, size_t size, off_t offset, const fuse_file_info* fi, bool plus) {
-  DirectoryHandle& handle = OpenDirectories::Of(fi);
-  const auto listing = ListingFor(Context(req).fs, handle, offset);
-  if (!listing.ok()) {
-    ReplyStatus(req, listing.status());
-    return;
-  }
-  const auto& entries = (*listing)->entries();
-  ReplyBuffer out{req, std::string(size, '\0'), 0, {}};
+void AddEntries(ReplyBuffer& out, DirectoryHandle& handle, const Listing& listing, off_t offset, bool plus) {
+  const auto& entries = listing.entries();
   for (auto index = static_cast<size_t>(offset); index < entries.size() + kDotEntries; ++index) {
     bool fits = false;
     if (index < kDotEntries) {
@@ -114,18 +122,42 @@ void ReadEntries(fuse_req_t req, size_t size, off_t offset, const fuse_file_info
     }
     if (!fits) break;
   }
-  InodeTable& inodes = Context(req).inodes;
-  if (fuse_reply_buf(req, out.bytes.data(), out.used) != 0) {
-    for (const fuse_ino_t ino : out.remembered) inodes.Forget(ino, 1);
+}
+
+void Send(ReplyBuffer& out) {
+  if (fuse_reply_buf(out.req, out.bytes.data(), out.used) == 0) return;
+  for (const fuse_ino_t ino : out.remembered) ForgetNode(Context(out.req), ino, 1);
+}
+
+void ReadEntries(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const fuse_file_info* fi,
+                 bool plus) {
+  MountContext& context = Context(req);
+  DirectoryHandle& handle = OpenDirectories::Of(fi);
+  const auto listing = ListingFor(context.fs, handle, offset);
+  if (!listing.ok()) {
+    ReplyStatus(req, listing.status());
+    return;
   }
+  ReplyBuffer out{req, ino, std::string(size, '\0'), 0, {}, std::nullopt, true};
+  AddEntries(out, handle, **listing, offset, plus);
+  if (!out.lease) {
+    Send(out);
+    return;
+  }
+  if (context.fs.leases().AnswerUnder(handle.inode, *out.lease, [&] { Send(out); })) return;
+  // The lease has gone: the same without trust.
+  for (const fuse_ino_t node : out.remembered) ForgetNode(context, node, 1);
+  ReplyBuffer again{req, ino, std::string(size, '\0'), 0, {}, std::nullopt, false};
+  AddEntries(again, handle, **listing, offset, plus);
+  Send(again);
 }
 
-void ReadDirectory(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t offset, fuse_file_info* fi) {
-  ReadEntries(req, size, offset, fi, false);
+void ReadDirectory(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* fi) {
+  ReadEntries(req, ino, size, offset, fi, false);
 }
 
-void ReadDirectoryPlus(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t offset, fuse_file_info* fi) {
-  ReadEntries(req, size, offset, fi, true);
+void ReadDirectoryPlus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* fi) {
+  ReadEntries(req, ino, size, offset, fi, true);
 }
 
 void ReleaseDirectory(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {

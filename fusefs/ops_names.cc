@@ -1,6 +1,7 @@
 // LOOKUP, FORGET and everything that makes or removes names.
 
 #include <cerrno>
+#include <cstdio>
 
 #include "fusefs/request.h"
 
@@ -13,19 +14,18 @@ using coherence::Mutation;
 void Lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
-  ReplyEntry(req, Context(req).fs.Lookup(inode, name));
+  std::optional<uint32_t> lease;
+  const auto entry = Context(req).fs.Lookup(inode, name, &lease);
+  ReplyLookup(req, {parent, name}, inode, lease, entry);
 }
 
 void Forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups) {
-  Context(req).inodes.Forget(ino, lookups);
+  ForgetNode(Context(req), ino, lookups);
   fuse_reply_none(req);
 }
 
 void ForgetMulti(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
-  InodeTable& inodes = Context(req).inodes;
-  for (size_t i = 0; i < count; ++i) {
-    inodes.Forget(forgets[i].ino, forgets[i].nlookup);
-  }
+  for (size_t i = 0; i < count; ++i) ForgetNode(Context(req), forgets[i].ino, forgets[i].nlookup);
   fuse_reply_none(req);
 }
 
@@ -33,21 +33,21 @@ void MakeNode(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, 
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   Mutation change(Context(req).fs.leases());
-  ReplyEntry(req, Context(req).fs.MakeNode(change, inode, name, mode, rdev, CallerOf(req)));
+  ReplyEntry(req, {parent, name}, Context(req).fs.MakeNode(change, inode, name, mode, rdev, CallerOf(req)));
 }
 
 void MakeDirectory(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   Mutation change(Context(req).fs.leases());
-  ReplyEntry(req, Context(req).fs.MakeDirectory(change, inode, name, mode, CallerOf(req)));
+  ReplyEntry(req, {parent, name}, Context(req).fs.MakeDirectory(change, inode, name, mode, CallerOf(req)));
 }
 
 void MakeSymlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* name) {
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   Mutation change(Context(req).fs.leases());
-  ReplyEntry(req, Context(req).fs.MakeSymlink(change, inode, name, target, CallerOf(req)));
+  ReplyEntry(req, {parent, name}, Context(req).fs.MakeSymlink(change, inode, name, target, CallerOf(req)));
 }
 
 void Link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char* new_name) {
@@ -56,21 +56,26 @@ void Link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char* new
   const InodePtr parent = InodeOf(req, new_parent);
   if (!parent) return;
   Mutation change(Context(req).fs.leases());
-  ReplyEntry(req, Context(req).fs.Link(change, inode, parent, new_name));
+  ReplyEntry(req, {new_parent, new_name}, Context(req).fs.Link(change, inode, parent, new_name));
+}
+
+void ReplyRemoval(fuse_req_t req, const NameAt& at, const Status& status) {
+  if (status.ok()) Context(req).names.Remove(at.directory, at.name);
+  ReplyStatus(req, status);
 }
 
 void Unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   Mutation change(Context(req).fs.leases());
-  ReplyStatus(req, Context(req).fs.Unlink(change, inode, name));
+  ReplyRemoval(req, {parent, name}, Context(req).fs.Unlink(change, inode, name));
 }
 
 void RemoveDirectory(fuse_req_t req, fuse_ino_t parent, const char* name) {
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   Mutation change(Context(req).fs.leases());
-  ReplyStatus(req, Context(req).fs.RemoveDirectory(change, inode, name));
+  ReplyRemoval(req, {parent, name}, Context(req).fs.RemoveDirectory(change, inode, name));
 }
 
 void Rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_parent, const char* new_name,
@@ -79,8 +84,15 @@ void Rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_
   if (!from) return;
   const InodePtr to = InodeOf(req, new_parent);
   if (!to) return;
-  Mutation change(Context(req).fs.leases());
-  ReplyStatus(req, Context(req).fs.Rename(change, from, name, to, new_name, flags));
+  MountContext& context = Context(req);
+  const bool exchange = (flags & RENAME_EXCHANGE) != 0;
+  Mutation change(context.fs.leases());
+  // What is renamed keeps the kernel's trust under the new name.
+  if (context.names.Trusted(parent, name)) change.AddNames(to);
+  if (exchange && context.names.Trusted(new_parent, new_name)) change.AddNames(from);
+  const Status status = context.fs.Rename(change, from, name, to, new_name, flags);
+  if (status.ok()) context.names.Move(parent, name, new_parent, new_name, exchange);
+  ReplyStatus(req, status);
 }
 
 }  // namespace

@@ -72,14 +72,39 @@ struct stat ToStat(const coherence::FileAttr& attr) {
 
 void ReplyStatus(fuse_req_t req, const Status& status) { fuse_reply_err(req, ToErrno(status)); }
 
-void ReplyEntry(fuse_req_t req, const Result<coherence::Entry>& entry) {
-  if (!entry.ok()) {
+void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups) {
+  if (context.inodes.Forget(ino, lookups)) context.names.Forget(ino);
+}
+
+void ReplyEntry(fuse_req_t req, const NameAt& at, const Result<coherence::Entry>& entry) {
+  ReplyLookup(req, at, nullptr, std::nullopt, entry);
+}
+
+void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& directory,
+                 std::optional<uint32_t> lease, const Result<coherence::Entry>& entry) {
+  MountContext& context = Context(req);
+  fuse_entry_param param{};  // node id 0: there is no such name
+  if (entry.ok()) {
+    param = Offer(context, *entry);
+  } else if (!lease || !entry.status().IsErrno(ENOENT)) {
     ReplyStatus(req, entry.status());
     return;
   }
-  MountContext& context = Context(req);
-  const fuse_entry_param param = Offer(context, *entry);
-  if (fuse_reply_entry(req, &param) != 0) context.inodes.Forget(param.ino, 1);
+  bool trust = false;
+  if (lease) {
+    trust = context.names.Offer(at.directory, at.name,
+                                {.ino = param.ino, .directory = S_ISDIR(param.attr.st_mode)});
+  } else {
+    context.names.Tell(at.directory, at.name, param.ino);
+  }
+  int error = 0;
+  param.entry_timeout = kWhileLeasedSeconds;
+  if (!trust || !context.fs.leases().AnswerUnder(directory, *lease,
+                                                 [&] { error = fuse_reply_entry(req, &param); })) {
+    param.entry_timeout = kNoTimeoutSeconds;
+    error = fuse_reply_entry(req, &param);
+  }
+  if (error != 0 && param.ino != 0) ForgetNode(context, param.ino, 1);
 }
 
 void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,

@@ -12,6 +12,7 @@
 #include "coherence/coherent_fs.h"
 #include "fusefs/file_handle.h"
 #include "fusefs/inode_table.h"
+#include "fusefs/name_table.h"
 
 namespace ocfsgw::fusefs {
 
@@ -19,6 +20,7 @@ namespace ocfsgw::fusefs {
 struct MountContext {
   coherence::CoherentFs& fs;
   InodeTable& inodes;
+  NameTable& names;
   Executor& settlers;                  ///< For answers that wait for the kernel to give pages back.
   std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.
   OpenFiles files{};
@@ -38,8 +40,19 @@ struct stat ToStat(const coherence::FileAttr& attr);
 
 /// Answers with the error, or with success if ok.
 void ReplyStatus(fuse_req_t req, const Status& status);
-/// Answers LOOKUP and its like; counts the lookup, and takes it back if the kernel did not get the answer.
-void ReplyEntry(fuse_req_t req, const Result<coherence::Entry>& entry);
+/// The name that a request is about.
+struct NameAt {
+  fuse_ino_t directory;
+  const char* name;
+};
+/// Answers what makes a name; counts the lookup, and takes it back if the kernel did not get the answer.
+void ReplyEntry(fuse_req_t req, const NameAt& at, const Result<coherence::Entry>& entry);
+/// Answers LOOKUP. The kernel is told to trust the name, or that there is none, while the lease of epoch
+/// `lease` on `directory` is held.
+void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& directory,
+                 std::optional<uint32_t> lease, const Result<coherence::Entry>& entry);
+/// The kernel has forgotten `lookups` lookups of a node.
+void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups);
 void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,
                const Result<coherence::Attributes>& known);
 

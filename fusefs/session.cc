@@ -23,7 +23,9 @@ namespace ocfsgw::fusefs {
 namespace {
 
 void Init(void* userdata, fuse_conn_info* connection) {
-  static_cast<MountContext*>(userdata)->may_trust.store(MayTrust(*connection));
+  auto& context = *static_cast<MountContext*>(userdata);
+  context.may_trust.store(MayTrust(*connection));
+  context.names.SetCanExpire((connection->capable & FUSE_CAP_EXPIRE_ONLY) != 0);
   // O_TRUNC comes as SETATTR, which has the local-write rule; the kernel clears set-id bits by SETATTR too,
   // since a gateway that writes as root would not.
   connection->want &= ~(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_HANDLE_KILLPRIV);

@@ -10,8 +10,9 @@ struct SimMachineOptions {
   bool value_block = true;
   uint32_t refuse_every = 0;
   size_t max_leases = 100;
-  coherence::HoldOff::Limits hold_off{{}, {}};
+  coherence::HoldOff::Limits hold_off{{}, {}, std::chrono::milliseconds(2)};
   Duration max_staleness{};
+  bool can_expire = true;
   const Clock* clock = nullptr;  ///< Null: real time.
 };
 
@@ -23,6 +24,7 @@ struct SimMachine {
         provider(volume),
         acquirers({.name = "acquire", .threads = 4}),
         timers({.name = "timers", .threads = 1}),
+        kernel(options.can_expire),
         metrics(registry),
         leases(Config(options), backend, &provider, store, kernel, acquirers, timers,
                options.clock != nullptr ? *options.clock : clock, metrics),

@@ -154,9 +154,11 @@ void SimVolume::Remove(const std::string& name) {
   UnlockExclusive(ino);
 }
 
-bool SimVolume::Exists(const std::string& name) {
+uint64_t SimVolume::InoOf(const std::string& name) {
   const std::lock_guard lock(mutex_);
-  return At(kRootIno).names.contains(name);
+  const auto& names = At(kRootIno).names;
+  const auto it = names.find(name);
+  return it == names.end() ? 0 : it->second;
 }
 
 // SimBackend

@@ -41,7 +41,8 @@ class SimVolume {
   void OverwriteSilently(const std::string& name, const std::string& content);
   void SetXattr(const std::string& file, const std::string& name, const std::string& value);
   void Remove(const std::string& name);
-  bool Exists(const std::string& name);
+  bool Exists(const std::string& name) { return InoOf(name) != 0; }
+  uint64_t InoOf(const std::string& name);  ///< 0: no such name.
 
  private:
   friend class SimBackend;
