@@ -144,7 +144,8 @@ void ReadEntries(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, cons
     Send(out);
     return;
   }
-  if (context.fs.leases().AnswerUnder(handle.inode, *out.lease, [&] { Send(out); })) return;
+  const InodePtr directory = handle.inode;  // the handle may be released as soon as the answer is there
+  if (context.fs.leases().AnswerUnder(directory, *out.lease, [&] { Send(out); })) return;
   // The lease has gone: the same without trust.
   for (const fuse_ino_t node : out.remembered) ForgetNode(context, node, 1);
   ReplyBuffer again{req, ino, std::string(size, '\0'), 0, {}, std::nullopt, false};
