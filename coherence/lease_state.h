@@ -118,7 +118,8 @@ class LeaseState {
   void Advance(LeaseActions& actions);           // next step of a recall
   void TakeBackSuspects(LeaseActions& actions);  // unless that is being done, or can have no effect yet
   void Invalidate(LeaseActions& actions);
-  // What an invalidation that starts now takes back: nothing from an open ticket on.
+  // What an invalidation that starts now takes back: nothing from an open ticket on, nothing at all beside a
+  // WRITE.
   uint64_t SuspectReach() const;
 
   LeasePhase phase_ = LeasePhase::kNone;
