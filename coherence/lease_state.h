@@ -110,6 +110,9 @@ class LeaseState {
   LeaseActions OnMutationBegin();
   void OnMutationEnd(TimePoint hold_off_until);
 
+  // The exploration compares whole states (tests/unit/coherence/lease_world.h).
+  friend struct LeaseStateProbe;
+
  private:
   bool covered() const { return present_.covered > gone_.covered; }
   bool trusted() const { return trust_ > gone_.covered; }
