@@ -1,6 +1,7 @@
 // All interleavings of small worlds around real LeaseState objects (lease_world.h). Bounds, per test: which
-// operations there are (one each), two acquisitions at most unless stated, a READ asks for a lease twice at
-// most. Within them the exploration is complete: every state is visited once, states are compared as a whole.
+// operations there are (one each), two grants at most unless stated, a READ asks for a lease twice at
+// most: 1.6 million states in all, 0.4 million in builds that are not optimized. Within them the exploration
+// is complete: every state is visited once, states are compared as a whole.
 
 #include <gtest/gtest.h>
 
@@ -82,6 +83,17 @@ void ExpectViolation(const char* what, Scenario scenario, Mistake mistake, const
   EXPECT_NE(result.violation.find(kind), std::string::npos) << result.violation;
 }
 
+#ifdef NDEBUG
+constexpr bool kAll = true;
+#else
+constexpr bool kAll = false;  // the larger worlds take minutes where nothing is optimized
+#endif
+
+/// As ExpectCorrect, in optimized builds.
+void ExpectCorrectIfFast(const char* what, const Scenario& scenario, uint32_t must_see) {
+  if (kAll) ExpectCorrect(what, scenario, must_see);
+}
+
 constexpr Job kReader{Role::kReader};
 constexpr Job kStat{Role::kStat};
 constexpr Job kCached{Role::kCachedWriter};
@@ -91,15 +103,15 @@ constexpr Job kRemote{Role::kRemoteWriter};
 TEST(LeaseExploration, ReadersAndARemoteWriter) {
   ExpectCorrect("reader, stat, a remote writer", {.jobs = {kReader, kStat, kRemote}},
                 World::kTrusted | World::kCancelled | World::kReadAgain | World::kUncovered);
-  ExpectCorrect("the same, from the page store", {.jobs = {kReader, kStat, kRemote}, .stored = true},
-                World::kForced);
-  ExpectCorrect("two readers, a remote writer", {.jobs = {kReader, kReader, kRemote}},
-                World::kForced | World::kHit);
+  ExpectCorrectIfFast("the same, from the page store", {.jobs = {kReader, kStat, kRemote}, .stored = true},
+                      World::kForced);
+  ExpectCorrectIfFast("two readers, a remote writer", {.jobs = {kReader, kReader, kRemote}},
+                      World::kForced | World::kHit);
 }
 
 TEST(LeaseExploration, AWriterOfTheSameNode) {
-  ExpectCorrect("reader, stat, write through the page cache", {.jobs = {kReader, kStat, kCached}},
-                World::kHit);
+  ExpectCorrectIfFast("reader, stat, write through the page cache", {.jobs = {kReader, kStat, kCached}},
+                      World::kHit);
   ExpectCorrect("reader, stat, direct write", {.jobs = {kReader, kStat, kDirect}}, World::kTrusted);
 }
 
@@ -112,21 +124,23 @@ TEST(LeaseExploration, WritersOfBothKinds) {
 }
 
 TEST(LeaseExploration, TwoNodes) {
-  ExpectCorrect("reader and stat on two nodes, a remote writer",
-                {.nodes = 2, .jobs = {kReader, {Role::kStat, 1}, kRemote}, .acquisitions = 2},
-                World::kForced | World::kCancelled);
+  ExpectCorrectIfFast("reader and stat on two nodes, a remote writer",
+                      {.nodes = 2, .jobs = {kReader, {Role::kStat, 1}, kRemote}, .acquisitions = 2},
+                      World::kForced | World::kCancelled);
   ExpectCorrect("stat on one node, direct writers on both",
                 {.nodes = 2, .jobs = {kStat, kDirect, {Role::kDirectWriter, 1}}}, World::kCancelled);
 }
 
 TEST(LeaseExploration, TimersLossesRefusalsAndCrashes) {
-  ExpectCorrect("reader, stat, a remote writer, timers",
-                {.jobs = {kReader, kStat, kRemote}, .acquisitions = 1, .timers = true}, World::kTimerFired);
+  ExpectCorrectIfFast("reader, stat, a remote writer, timers",
+                      {.jobs = {kReader, kStat, kRemote}, .acquisitions = 1, .timers = true},
+                      World::kTimerFired);
   ExpectCorrect("reader, a remote writer, a loss", {.jobs = {kReader, kRemote, {Role::kLoss}}}, World::kLost);
-  ExpectCorrect("reader, stat, a remote writer, a refusal",
-                {.jobs = {kReader, kStat, kRemote}, .acquisitions = 1, .refusals = 1}, World::kRefused);
-  ExpectCorrect("reader, stat, a remote writer, a crash",
-                {.jobs = {kReader, kStat, kRemote, {Role::kCrash}}, .acquisitions = 1}, World::kCrashed);
+  ExpectCorrectIfFast("reader, stat, a remote writer, a refusal",
+                      {.jobs = {kReader, kStat, kRemote}, .acquisitions = 1, .refusals = 1}, World::kRefused);
+  ExpectCorrectIfFast("reader, stat, a remote writer, a crash",
+                      {.jobs = {kReader, kStat, kRemote, {Role::kCrash}}, .acquisitions = 1},
+                      World::kCrashed);
 }
 
 TEST(LeaseExploration, FindsWhatADriverDoesWrong) {

@@ -346,9 +346,9 @@ TEST(LeaseState, ARecallDoesNotWaitForUncoveredAnswers) {
   EXPECT_TRUE(state.idle());
 }
 
-// Found by the exploration: a page came without a lease, a remote writer changed it, a WRITE of our own took it
-// to change another part of it. An invalidation that starts now leaves it out, so it must not count as gone: a
-// reader that asks for attributes would be let through to what is in the rest of it.
+// Found by the exploration: a page came without a lease, a remote writer changed it, a WRITE of our own took
+// it to change another part of it. An invalidation that starts now leaves it out, so it must not count as
+// gone: a reader that asks for attributes would be let through to what is in the rest of it.
 TEST(LeaseState, AnOlderPageThatAWriteInFlightHasIsNotTakenBackBesideIt) {
   LeaseState state;
   const uint64_t read = BeginUncovered(state);
