@@ -24,12 +24,14 @@ MAPPED = ("data.pml", ["REMOTE_WRITES=1", "MAPPING=1", "NOBODY_HAS_IT_OPEN", "LE
 NAMES = ("names.pml", ["FIRST_OPS=1", "LEASES=1"])
 WALKS = ("names.pml", ["FIRST_OPS=2", "SECOND_OPS=1", "LEASES=2", "CREATES=0"])
 CRASH = ("crash.pml", [])
-# How a model is compiled and run: for assertions and deadlocks; for the LTL formula under weak fairness; for endless runs.
+# How a model is compiled and run: for assertions and deadlocks; for the LTL formula under weak fairness; for endless
+# runs.
 SAFETY = (["-DSAFETY", "-DNOFAIR"], [])
 LIVENESS = (["-DNFAIR=3"], ["-a", "-f"])
 RUNS_END = (["-DNP", "-DNOFAIR"], ["-l"])
 
-# What the model of a check is called, the model, how it is run, and for each rule (or situation that must be met) the error without it.
+# What the model of a check is called, the model, how it is run, and for each rule (or situation that must be met) the
+# error without it.
 MODELS = {
     "data, remote writer": (REMOTE, SAFETY, {
         "NO_FORCED_RELEASE": STUCK, "NO_LEAVING_OUT": STUCK, "NO_CANCEL": STUCK, "NO_DISTRUST": STALE,

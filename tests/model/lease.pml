@@ -137,11 +137,7 @@ inline Advance(g) {
   :: n[g].phase == RECALLED && n[g].replies == 0 ->
     if
     :: covered(g) ->
-#ifdef ONE_INVALIDATION
-      if :: n[g].running == 0 -> Invalidate(g) :: else fi
-#else
       Invalidate(g)
-#endif
     :: else -> GiveBack(g)
     fi
   :: else

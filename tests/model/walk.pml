@@ -50,12 +50,6 @@ inline Gate(t) {
   false_name = 0; have = 0; version = 0
 }
 
-#ifdef TRUST_WHILE_SUSPECT
-#define MAY_TRUST true
-#else
-#define MAY_TRUST !suspect
-#endif
-
 /* The directory's permissions: asked for unless trusted. */
 inline Permission(t) {
   atomic {
@@ -72,7 +66,7 @@ inline Permission(t) {
     :: !gone ->
       Want(t, 0);
       if :: !have -> backend_free :: else fi;
-      atomic { if :: have && phase == HELD && view[t] && MAY_TRUST -> trusting = 1 :: else fi };
+      atomic { if :: have && phase == HELD && view[t] && !suspect -> trusting = 1 :: else fi };
       atomic {
 #ifdef KEEP_LATE_ATTRIBUTES
         if :: trusting -> trusted = 1 :: else fi;
@@ -190,12 +184,8 @@ proctype Walker(byte t; byte ops) {
       assert(got >= must);
       atomic { again = 0; got = 0; must = 0 }
     :: else ->
-#ifndef NO_RETRY
       assert(!again);                       /* the program sees ESTALE only if walking again does not help */
       again = 1; ops++
-#else
-      assert(false)
-#endif
     fi
   od
 }
