@@ -202,6 +202,14 @@ void LeaseState::Advance(LeaseActions& actions) {
   }
 }
 
+uint64_t LeaseState::SuspectReach() const {
+  if (open_.empty()) return present_.suspect;
+  // A ticket may be a WRITE's, and the page that is left out for it one that has been suspect for longer: the
+  // rest of that page is as old as before.
+  if (mutations_ > 0) return gone_.suspect;
+  return open_.front() - 1;
+}
+
 void LeaseState::TakeBackSuspects(LeaseActions& actions) {
   if (!actions.invalidate && invalidations_ == 0 && SuspectReach() > gone_.suspect) Invalidate(actions);
 }

@@ -67,8 +67,9 @@ class LeaseState {
   bool suspect() const { return present_.suspect > gone_.suspect; }
   /// The youngest suspect page there may be now, for SettledUpTo.
   uint64_t suspect_mark() const { return present_.suspect; }
-  /// The youngest of them whose answer has been sent.
-  uint64_t SuspectReach() const { return open_.empty() ? present_.suspect : open_.front() - 1; }
+  /// What an invalidation that starts now takes back: nothing from an open ticket on, nothing at all beside a
+  /// WRITE.
+  uint64_t SuspectReach() const;
   /// A change of our own is under way.
   bool changing() const { return mutations_ > 0; }
   /// All pages up to `mark` have been taken back.
@@ -119,6 +120,9 @@ class LeaseState {
   /// This gateway is about to change the inode: the lease goes first, and none is taken before OnMutationEnd.
   LeaseActions OnMutationBegin();
   void OnMutationEnd(TimePoint hold_off_until);
+
+  // The exploration compares whole states (tests/unit/coherence/lease_world.h).
+  friend struct LeaseStateProbe;
 
  private:
   bool covered() const { return present_.covered > gone_.covered; }

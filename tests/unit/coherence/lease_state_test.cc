@@ -346,6 +346,26 @@ TEST(LeaseState, ARecallDoesNotWaitForUncoveredAnswers) {
   EXPECT_TRUE(state.idle());
 }
 
+// Found by the exploration: a page came without a lease, a remote writer changed it, a WRITE of our own took
+// it to change another part of it. An invalidation that starts now leaves it out, so it must not count as
+// gone: a reader that asks for attributes would be let through to what is in the rest of it.
+TEST(LeaseState, AnOlderPageThatAWriteInFlightHasIsNotTakenBackBesideIt) {
+  LeaseState state;
+  const uint64_t read = BeginUncovered(state);
+  const uint64_t mark = state.suspect_mark();
+  const uint64_t write = BeginUncovered(state);
+  state.OnMutationBegin();
+  const LeaseActions beside = state.EndUncovered(read);
+  if (beside.invalidate) state.OnInvalidated(beside.marks);
+  EXPECT_FALSE(state.SettledUpTo(mark));
+  state.OnMutationEnd(kLater);
+  const LeaseActions after = state.EndUncovered(write);
+  ASSERT_TRUE(after.invalidate);
+  state.OnInvalidated(after.marks);
+  EXPECT_TRUE(state.SettledUpTo(mark));
+  EXPECT_TRUE(state.idle());
+}
+
 TEST(LeaseState, LostLeasesAreVoidAtOnceAndTheirPagesTakenBack) {
   LeaseState state = HeldWithPages();
   const uint32_t epoch = state.epoch();
