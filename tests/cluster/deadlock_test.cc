@@ -166,6 +166,24 @@ TEST_F(ClusterDeadlock, AnODirectWriterGetsMWhileWeWaitForItsW) {
             In(truth_, name_, "fsop stat $d/f").output);
 }
 
+// The backend's file is not opened in the middle of a recall: its open lock, taken at the first open, keeps
+// the inode until a block is missing, although nothing else of this node knows it any more.
+TEST_F(ClusterDeadlock, AFileRemovedOnAnotherNodeWhileItIsOpenHereStaysReadable) {
+  Mount();
+  const std::string real = In(truth_, name_, "md5sum <$d/f").output;
+  LeaseFile("head -c 100 $d/f >/dev/null; fsop stat $d/f; fsop ls $d");
+  const Outcome opened =
+      In(gateway_.view(), name_,
+         "rm -f /tmp/h /tmp/h.out; mkfifo /tmp/h /tmp/h.out; { exec 3<$d/f; echo open >/tmp/h.out; "
+         "read -r _ </tmp/h; md5sum <&3 >/tmp/h.out 2>&1; } & cat /tmp/h.out");
+  ASSERT_EQ(opened.output, "open\n");
+  ASSERT_TRUE(Lab().DropCaches(2).ok());
+  MustEnd(truth_, "fsop unlink $d/f; sync", "UNLINK waits for whoever has it open");
+  EXPECT_EQ(MustEnd(gateway_.view(), "echo go >/tmp/h; cat /tmp/h.out", "a READ waits for the backend's open")
+                .output,
+            real);
+}
+
 // All acquisition threads wait for locks that writers keep: recalls are served, and handlers answer.
 TEST_F(ClusterDeadlock, RecallsAreServedWhileAllAcquisitionsWait) {
   Mount("recall_deadline_ms=2000");
