@@ -128,7 +128,7 @@ TEST_F(Deadlock, ARecallLeavesOutThePagesOfAReadThatWaitsInTheBackend) {
   Doing& write = Write("f");
   EXPECT_TRUE(write.Await(*dog_)) << "the writer waits for a READ that waits for the writer";
   backend_.LetGo();
-  EXPECT_TRUE(read.Await(*dog_));
+  ASSERT_TRUE(read.Await(*dog_));
   EXPECT_EQ(file->map.data()[kFar], 'o');
   ExpectNoTimer();
 }

@@ -138,12 +138,16 @@ std::vector<pid_t> FindProcesses(const std::string& name, const std::string& tex
   return found;
 }
 
-std::string StacksOf(pid_t pid, Milliseconds deadline) {
+std::string UserStacksOf(pid_t pid, Milliseconds deadline) {
   const Outcome gdb = RunProgram(
       {"gdb", "-nx", "-p", std::to_string(pid), "-batch", "-ex", "thread apply all bt 12"}, deadline);
   kill(pid, SIGCONT);  // a gdb that took too long was killed and has left it stopped
-  if (gdb.exit_code == 0 && gdb.out.find("Thread") != std::string::npos) return gdb.out;
-  return WaitsOf(pid);
+  return gdb.exit_code == 0 && gdb.out.find("Thread") != std::string::npos ? gdb.out : "";
+}
+
+std::string StacksOf(pid_t pid) {
+  const std::string user = UserStacksOf(pid);
+  return user.empty() ? WaitsOf(pid) : user;
 }
 
 std::string WaitsOf(pid_t pid) {

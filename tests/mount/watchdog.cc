@@ -13,6 +13,7 @@ namespace ocfsgw::mounttest {
 namespace {
 
 constexpr Milliseconds kForever{600'000};
+constexpr Milliseconds kStacksWithin{3'000};
 
 }  // namespace
 
@@ -55,7 +56,8 @@ void Watchdog::Bark(const std::string& step) {
   std::cerr << "--- the applications (threads of this test)\n" << WaitsOf(getpid());
   if (gateway != 0) {
     std::cerr << "--- the gateway, as the kernel sees it\n" << WaitsOf(gateway);
-    std::cerr << "--- the gateway\n" << StacksOf(gateway, kStacksWithin) << std::endl;
+    std::cerr << "--- the gateway, by gdb if it can stop it\n"
+              << UserStacksOf(gateway, kStacksWithin) << std::endl;
   }
   let_go_();
   for (const pid_t pid : {guardian, gateway}) {  // in this order: it would start the gateway again
