@@ -105,6 +105,7 @@ class ProtocolRules : public testing::Test {
     return config;
   }
   void UseAcquirers(Executor& acquirers) {
+    inode_.reset();  // tells its table
     table_ = std::make_unique<LeaseTable>(Config(), backend_, &provider_, store_, kernel_, acquirers,
                                           at_once_, clock_, metrics_);
     fs_ = std::make_unique<CoherentFs>(backend_, *table_, store_, metrics_);
