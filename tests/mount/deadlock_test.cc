@@ -2,6 +2,7 @@
 // behind the gateway answers only after the writer, as OCFS2 does when the writer is ahead in the queue, and
 // the gateway has no worker left where the cycle needs that. Each test hangs without its rule.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ constexpr off_t kFar = 2 * kBlock;  // a page that was not read with the first o
 class Deadlock : public MountTest {
  protected:
   /// `deadline_ms`: by default the timer would come after ten minutes, so that a hang is a hang.
-  void Start(int deadline_ms = 600'000) {
+  void Start(int deadline_ms = 600'000, const std::string& more = {}) {
     ASSERT_TRUE(WriteFile(gateway_.Source("busy"), std::string(kWorkers * kBlock, 'b')));
     for (const char* name : {"f", "g"}) {
       ASSERT_TRUE(WriteFile(gateway_.Source(name), std::string(kFileBytes, 'o')));
@@ -34,7 +35,7 @@ class Deadlock : public MountTest {
     ASSERT_EQ(mkdir(gateway_.Source("dir").c_str(), 0755), 0);
     ASSERT_TRUE(WriteFile(gateway_.Source("dir/child"), "child"));
     for (const char* name : {"busy", "f"}) ASSERT_TRUE(backend_.Watch(gateway_.Source(name)));
-    ASSERT_TRUE(gateway_.Start("hold_off_ms=10,recall_deadline_ms=" + std::to_string(deadline_ms)));
+    ASSERT_TRUE(gateway_.Start("hold_off_ms=10,recall_deadline_ms=" + std::to_string(deadline_ms) + more));
     busy_ =
         std::make_unique<Descriptor>(open(gateway_.Mount("busy").c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
     ASSERT_GE(busy_->get(), 0);
@@ -60,8 +61,11 @@ class Deadlock : public MountTest {
     EXPECT_TRUE(Eventually([&] {
       struct stat st {};
       if (leased->map.data()[0] == '\0' || fstat(leased->fd.get(), &st) != 0) return false;
-      const double before = AttributesAnswered();
-      return fstat(leased->fd.get(), &st) == 0 && AttributesAnswered() == before;
+      const auto from_backend = [this] {
+        return gateway_.Metric("ocfsgw_attributes_total{from=\"backend\"}");
+      };
+      const double before = from_backend();
+      return fstat(leased->fd.get(), &st) == 0 && from_backend() == before;
     })) << name;
     return leased;
   }
@@ -87,27 +91,23 @@ class Deadlock : public MountTest {
   Doing& Touch(const std::shared_ptr<Leased>& file, off_t page) {
     return Do([file, page] { madvise(file->map.data() + page, kPage, MADV_POPULATE_READ); });
   }
+  void LookAtBusy(off_t at) {
+    void* buffer = nullptr;
+    ASSERT_EQ(posix_memalign(&buffer, kPage, kPage), 0);
+    static_cast<void>(pread(busy_->get(), buffer, kPage, at));
+    free(buffer);
+  }
   /// All workers of the gateway wait in the backend. O_DIRECT: nothing of it is in the kernel.
   void TakeAllWorkers() {
     backend_.HoldOf(gateway_.pid());
     for (int i = 0; i < kWorkers; ++i) {
-      Do([this, i] {
-        void* buffer = nullptr;
-        ASSERT_EQ(posix_memalign(&buffer, kPage, kPage), 0);
-        static_cast<void>(pread(busy_->get(), buffer, kPage, static_cast<off_t>(i * kBlock)));
-        free(buffer);
-      });
+      Do([this, i] { LookAtBusy(static_cast<off_t>(i * kBlock)); });
     }
     dog_->Progress("all workers are in the backend");
     ASSERT_TRUE(backend_.Await(gateway_.Source("busy"), kWorkers));
   }
   void AwaitRecalls(double count) {
     ASSERT_TRUE(Eventually([&] { return gateway_.Metric("ocfsgw_recalls_total") >= count; }));
-  }
-  double AttributesAnswered() {
-    const auto stats = gateway_.Ctl("stats");
-    return stats.value("ocfsgw_attributes_total{from=\"lease\"}", 0.0) +
-           stats.value("ocfsgw_attributes_total{from=\"backend\"}", 0.0);
   }
   double Recalls() { return gateway_.Metric("ocfsgw_recalls_total"); }
   void ExpectNoTimer() { EXPECT_EQ(gateway_.Metric("ocfsgw_timer_releases_total"), 0); }
@@ -256,6 +256,25 @@ TEST_F(Deadlock, TheRecallOfADirectoryDoesNotWaitForWhoCreatesAName) {
   backend_.LetGo();
   EXPECT_TRUE(create.Await(*dog_));
   ExpectNoTimer();
+}
+
+// stop waits for a notifier <- page of a request nobody answers any more
+TEST_F(Deadlock, AStopDoesNotWaitForAPageWhoseReadNobodyAnswers) {
+  Start(600'000, ",guardian=0");  // nobody else does, either
+  const auto file = Lease("f");
+  const pid_t pid = gateway_.pid();
+  backend_.HoldOf(pid);
+  Do([this] { LookAtBusy(0); });  // the last worker
+  ASSERT_TRUE(backend_.Await(gateway_.Source("busy"), 1));
+  ASSERT_EQ(kill(pid, SIGTERM), 0);
+  ASSERT_TRUE(Eventually([&] { return WaitsOf(pid).find("fuse_dev_do_read") == std::string::npos; }));
+  Doing& read = Touch(file, kFar);
+  ASSERT_TRUE(read.AwaitRequest());
+  Doing& write = Write("f");
+  ASSERT_TRUE(Eventually([&] { return WaitsOf(pid).find("fuse_reverse_inval_inode") != std::string::npos; }));
+  backend_.LetGo();
+  EXPECT_EQ(WaitForChild(pid), 0) << "it waits for its notifier, which waits for the page";
+  EXPECT_TRUE(write.Await(*dog_) && read.Await(*dog_));
 }
 
 // Where nothing else cuts a cycle, the timer does: here the writer waits for a page that is locked until a

@@ -247,11 +247,29 @@ TEST_F(ProtocolRules, WhatWasNotReadEntirelyUnderTheLeaseIsNotStored) {
                   if (now == "one") {
                     volume_.OverwriteSilently("a", now = "two");
                     EXPECT_TRUE(machine.leases.Want(inode, Urgency::kPages)) << "distrusts the stamp";
+                    machine.leases.OnLeasesLost("the next lease is not the distrusted one");
+                    machine.provider.refuse_every = 1;  // nothing else is stored
                   }
                   return then;
                 }),
                 nullptr);
   ASSERT_TRUE(machine.fs.Read(file, 0, 10, [](auto) {}).ok());
+  machine.provider.refuse_every = 0;
+  EXPECT_EQ(Read(machine, "a"), "two");
+}
+
+// Nothing is read under the lease that distrusts the stamp: what an earlier one stored must not wait for a
+// later one that trusts it again.
+TEST_F(ProtocolRules, WhatIsStoredUnderAStampThatProvesNothingIsDropped) {
+  clock_.Advance(std::chrono::seconds(1));
+  SimMachineOptions options;
+  options.clock = &clock_;
+  cache::MemoryPageStore store(1 << 20);
+  SimMachine machine(volume_, store, options);
+  ASSERT_EQ(Read(machine, "a"), "one");
+  volume_.OverwriteSilently("a", "two");
+  const InodePtr inode = machine.fs.Lookup(machine.fs.Root()->inode, "a")->inode;
+  ASSERT_TRUE(machine.leases.Want(inode, Urgency::kMetadata));
   machine.leases.OnLeasesLost("the next lease is not the distrusted one");
   EXPECT_EQ(Read(machine, "a"), "two");
 }
