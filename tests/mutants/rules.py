@@ -80,7 +80,7 @@ MUTANTS = [
     Mutant("written-pages-taken-back", "pages of a WRITE are taken back after its answer",
            (Edit("coherence/mutation.h", "~Mutation() {", "part.pages ? i.state.EndUncovered(part.ticket) : LeaseActions{}",
                  "LeaseActions{}"),),
-           (SIM,)),
+           (state("ProtocolRules.*"), SIM)),
     Mutant("suspect-from-the-start", "a page is suspect from before its READ touches the backend",
            (Edit("coherence/coherent_data.cc", "Status CoherentFs::Read(", "  request.BeginUncovered();\n", ""),),
            (state("ProtocolRules.*"), SIM)),
@@ -142,7 +142,7 @@ MUTANTS = [
     # --- leases
     Mutant("recall-cancels", "a recall during the acquisition gives the lease back by the key it brings",
            (Edit(TABLE, "void LeaseTable::OnRecall(", "if (acquiring) i.key = key;", ""),),
-           (SIM,)),
+           (state("ProtocolRules.*"), SIM)),
     Mutant("cancelled-grant", "a grant that was cancelled is given back at once",
            (Edit(STATE, "LeaseActions LeaseState::OnGranted(", "if (cancelled_) {", "if (false) {"),),
            (state("LeaseState.*"),)),

@@ -173,6 +173,27 @@ TEST_F(ProtocolRules, AttributesWaitUntilSuspectPagesHaveBeenTakenBack) {
   EXPECT_EQ(metrics_.settle_timeouts.value(), 1u);
 }
 
+TEST_F(ProtocolRules, WhatAWriteLeavesInTheKernelIsTakenBackAfterItsAnswer) {
+  {
+    Mutation change(*table_);
+    change.AddPages(inode_, {0, 10});
+    EXPECT_FALSE(table_->Settled(*inode_));
+    EXPECT_EQ(events_, Events{}) << "the kernel has the pages locked until the answer";
+  }
+  EXPECT_EQ(events_, Events{"invalidate pages"});
+  kernel_.GiveBack();
+  EXPECT_TRUE(table_->Settled(*inode_));
+}
+
+// The backend is asked for attributes next, and waits there behind the very writer.
+TEST_F(ProtocolRules, ARecallDuringAnAcquisitionGivesTheLeaseBackByTheKeyItBrings) {
+  provider_.while_granting = [this] {
+    table_->OnRecall(inode_->id(), {1, 1});
+    EXPECT_EQ(events_, Events{"release"});
+  };
+  EXPECT_FALSE(table_->Want(inode_, Urgency::kMetadata));
+}
+
 TEST_F(ProtocolRules, ALeaseGrantedWhileAllWereLostIsLostToo) {
   provider_.while_granting = [this] { table_->OnLeasesLost("by the test"); };
   EXPECT_FALSE(table_->Want(inode_, Urgency::kMetadata));
