@@ -220,10 +220,13 @@ TEST_F(Deadlock, AttributesThatWaitForPagesLeaveWorkersForTheReads) {
 TEST_F(Deadlock, TheRecallOfADirectoryDoesNotWaitForWhoLooksUpAName) {
   Start();
   ASSERT_TRUE(backend_.Watch(gateway_.Source("dir/child"), /*opens=*/true));
+  // The child is known from an earlier run, so that LOOKUP asks for its lease, and opens it for that.
+  Describe(gateway_.Mount("dir/child"));
+  busy_.reset();
+  ASSERT_TRUE(gateway_.Restart("recall_deadline_ms=600000"));
   LeaseDirectory();
   backend_.HoldOf(gateway_.pid());
-  Doing& look =
-      Do([this] { Describe(gateway_.Mount("dir/child")); });  // asks for the child's lease: opens it
+  Doing& look = Do([this] { Describe(gateway_.Mount("dir/child")); });
   ASSERT_TRUE(backend_.Await(gateway_.Source("dir/child"), 1));
   ASSERT_TRUE(look.AwaitRequest());
   const double recalls = Recalls();

@@ -128,7 +128,7 @@ MUTANTS = [
            (Edit(NOTIFIER, "void KernelNotifier::ForgetAttributes(", "{\n",
                  "{\n  if (const auto directory = inodes_->IdOf(inode); directory && session_.load() != nullptr) {\n"
                  "    fuse_lowlevel_notify_inval_entry(session_.load(), *directory, \"child\", 5);\n  }\n"),),
-           (mount("TheRecallOfADirectory*"),)),
+           (mount("*WhoLooksUpAName"), mount("*WhoCreatesAName"))),
     Mutant("timer", "after half the recall deadline the lease is given back by force",
            (Edit(STATE, "LeaseActions LeaseState::OnTimer(", "epoch == epoch_", "epoch == epoch_ + 1"),),
            (state("LeaseState.*"), mount("TheTimer*"))),
