@@ -21,12 +21,13 @@ Outcome ServeLooks(int node) {
   return Lab().On(node, "pgrep -x fsop >/dev/null || { fsop serve / 9000 >/dev/null 2>&1 & }");
 }
 
-Outcome Gateway::Mount(bool fresh) const {
+Outcome Gateway::Mount(bool fresh, const std::string& more) const {
   const std::string gw = kGateway, cache = kCacheDir;
   return Lab().On(node_, "mountpoint -q " + gw + " && exit 0\n" + (fresh ? "rm -rf " + cache + "\n" : "") +
                              "mkdir -p " + gw + " " + cache + " && mount -t fuse.ocfsgw " + kShared + " " +
                              gw + " -o cache_dir=" + cache +
-                             ",cache_size=64M,lease=o2dlm,dlmfs=/dlm,hold_off_ms=100 && mountpoint -q " + gw);
+                             ",cache_size=64M,lease=o2dlm,dlmfs=/dlm,hold_off_ms=100" +
+                             (more.empty() ? "" : "," + more) + " && mountpoint -q " + gw);
 }
 
 Outcome Gateway::Unmount() const {
@@ -39,12 +40,25 @@ Outcome Gateway::Kill() const {
   // Stopped first: neither is to act on the other's end.
   return Lab().On(node_,
                   std::string("pkill -STOP -x 'ocfsgw|gw-guardian'; pkill -KILL -x 'ocfsgw|gw-guardian'; "
-                              "umount -l ") +
+                              "umount -f -l ") +
                       kGateway);
 }
 
 Outcome Gateway::Signal(const std::string& signal) const {
   return Lab().On(node_, "pkill -" + signal + " -x ocfsgw");
+}
+
+std::string Gateway::Stacks() const {
+  // The kernel's view first: gdb cannot stop a process while one of its threads waits uninterruptibly.
+  return Lab()
+      .On(node_,
+          "for p in $(pgrep -x ocfsgw) $(pgrep -x 'fsop|soak_worker|python3|bash'); do echo \"== $p $(tr "
+          "'\\0' ' ' "
+          "</proc/$p/cmdline)\"; for t in /proc/$p/task/*; do echo \"thread ${t##*/} $(<$t/comm) wchan "
+          "$(<$t/wchan) syscall $(cat $t/syscall 2>/dev/null)\"; cat $t/stack; done; done\n"
+          "timeout 20 gdb -nx -batch -p $(pgrep -x ocfsgw) -ex 'thread apply all bt 12' 2>/dev/null; "
+          "pkill -CONT -x ocfsgw")
+      .output;
 }
 
 uint64_t Gateway::Restarts() const { return nlohmann::json::parse(Status()).at("restarts").get<uint64_t>(); }

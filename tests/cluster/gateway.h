@@ -37,14 +37,16 @@ class Gateway {
   int node() const { return node_; }
   View view() const { return {node_, kGateway}; }
   /// Mounts as an administrator would, with mount(8), unless it is mounted. `fresh`: with an empty cache
-  /// directory.
-  Outcome Mount(bool fresh = false) const;
+  /// directory. `more`: options that override the usual ones.
+  Outcome Mount(bool fresh = false, const std::string& more = {}) const;
   Outcome Unmount() const;
   /// Kills gateway and guardian together, as the kernel does when a container is out of memory, and removes
   /// the dead mount.
   Outcome Kill() const;
   /// Sends a signal to the gateway, not to its guardian.
   Outcome Signal(const std::string& signal) const;
+  /// Where the gateway's threads and the processes that wait for it stand.
+  std::string Stacks() const;
   /// How often the guardian has started it again since it was mounted.
   uint64_t Restarts() const;
 

@@ -109,6 +109,9 @@ void GatewayMount::Watch(Milliseconds limit) {
     std::cerr << StacksOf(pid) << '\n';
     kill(pid, SIGKILL);
   }
+  // A thread that waits for a page cannot die, and keeps every descriptor open: only this cuts the
+  // connection.
+  umount2(mountpoint_.c_str(), MNT_FORCE | MNT_DETACH);
 }
 
 std::string GatewayMount::Options(const std::string& more) const {

@@ -20,7 +20,8 @@ namespace {
   for (const char* name : {kGuardianName, "ocfsgw"}) {  // in this order: it would start the gateway again
     for (const pid_t pid : FindProcesses(name, mountpoint)) kill(pid, SIGKILL);
   }
-  while (umount2(mountpoint.c_str(), MNT_DETACH) == 0) {
+  // By force: a thread that waits for a page cannot die, and keeps the connection alive.
+  while (umount2(mountpoint.c_str(), MNT_FORCE | MNT_DETACH) == 0) {
   }
   std::error_code ignored;
   std::filesystem::remove_all(directory, ignored);

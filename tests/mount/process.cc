@@ -138,17 +138,26 @@ std::vector<pid_t> FindProcesses(const std::string& name, const std::string& tex
   return found;
 }
 
-std::string StacksOf(pid_t pid) {
-  const Outcome gdb =
-      RunProgram({"gdb", "-nx", "-p", std::to_string(pid), "-batch", "-ex", "thread apply all bt 12"});
+std::string UserStacksOf(pid_t pid, Milliseconds deadline) {
+  const Outcome gdb = RunProgram(
+      {"gdb", "-nx", "-p", std::to_string(pid), "-batch", "-ex", "thread apply all bt 12"}, deadline);
   kill(pid, SIGCONT);  // a gdb that took too long was killed and has left it stopped
-  if (gdb.exit_code == 0 && gdb.out.find("Thread") != std::string::npos) return gdb.out;
+  return gdb.exit_code == 0 && gdb.out.find("Thread") != std::string::npos ? gdb.out : "";
+}
+
+std::string StacksOf(pid_t pid) {
+  const std::string user = UserStacksOf(pid);
+  return user.empty() ? WaitsOf(pid) : user;
+}
+
+std::string WaitsOf(pid_t pid) {
   std::string text;
   std::error_code error;
   const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
   for (std::filesystem::directory_iterator it(tasks, error), end; !error && it != end; it.increment(error)) {
-    text += "thread " + it->path().filename().string() + " " + Contents(it->path() / "comm") +
-            Contents(it->path() / "wchan") + "\n" + Contents(it->path() / "stack") + "\n";
+    text += "thread " + it->path().filename().string() + " " + Contents(it->path() / "comm") + "wchan " +
+            Contents(it->path() / "wchan") + "\nsyscall " + Contents(it->path() / "syscall") +
+            Contents(it->path() / "stack") + "\n";
   }
   return text;
 }

@@ -52,7 +52,12 @@ std::vector<pid_t> FindProcesses(const std::string& name, const std::string& tex
 
 inline constexpr const char* kGuardianName = "gw-guardian";
 
-/// Where each thread of a process stands: by gdb if there is one, else as the kernel tells.
+/// Where each thread of a process stands, by gdb; empty if there is none, or if it cannot stop the process in
+/// time (not while a thread waits uninterruptibly).
+std::string UserStacksOf(pid_t pid, Milliseconds deadline = kSoon);
+/// The same, else as the kernel tells.
 std::string StacksOf(pid_t pid);
+/// Where each thread of a process waits, as the kernel tells.
+std::string WaitsOf(pid_t pid);
 
 }  // namespace ocfsgw::mounttest

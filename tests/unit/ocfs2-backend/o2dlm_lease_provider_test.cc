@@ -6,7 +6,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <map>
+#include <thread>
 
 #include "tests/unit/ocfs2-backend/temp_dir.h"
 
@@ -125,6 +127,26 @@ TEST_F(O2dlmLeaseProviderTest, HoldsMUntilReleasedAndTellsOfARecall) {
   EXPECT_TRUE(IsHeld(LockKind::kMeta, node));
   provider_->Release(grant->key);
   EXPECT_FALSE(IsHeld(LockKind::kMeta, node));
+}
+
+// The other order is a deadlock with every O_DIRECT writer: it has W and wants M.
+TEST_F(O2dlmLeaseProviderTest, WaitsForMWithWHeld) {
+  const NodeRef node = MakeInode(1);
+  const std::string meta = PathOf(LockKind::kMeta, node);
+  ends_.at(meta) = {};  // a writer has M
+  std::atomic<bool> done{false};
+  std::thread acquirer([&] {
+    EXPECT_TRUE(Acquire(node).ok());
+    done = true;
+  });
+  const auto end = std::chrono::steady_clock::now() + seconds(10);
+  while (!IsHeld(LockKind::kWrite, node) && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  EXPECT_TRUE(IsHeld(LockKind::kWrite, node)) << "it waits for M and has not taken W";
+  EXPECT_FALSE(done);
+  const UniqueFd both(::open(meta.c_str(), O_RDWR | O_CLOEXEC));  // the writer gives M back, for good
+  ends_.at(meta) = UniqueFd(::open(meta.c_str(), O_WRONLY | O_CLOEXEC));
+  acquirer.join();
+  EXPECT_FALSE(IsHeld(LockKind::kWrite, node));
 }
 
 TEST_F(O2dlmLeaseProviderTest, PrimesAnEmptyValueBlockOnceAndWithNoLockHeld) {

@@ -1,0 +1,206 @@
+"""The rules of the protocol (docs/COHERENCE.md), each with how to take it out and the tests that must notice.
+
+Edit.old is replaced by Edit.new at its first place after Edit.after, which is there once in the file (the head of a
+function, as a rule), and within that function. Where several tests are named, one of them failing is enough; the fastest
+come first. The compiler's warnings are errors: what a rule alone used has to be used somehow.
+"""
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    file: str
+    after: str
+    old: str
+    new: str
+
+
+class Test(NamedTuple):
+    program: str
+    filter: str = ""
+    seconds: int = 60        # then it hangs, which is a way to fail, too
+    needs: tuple = ()        # targets besides the program
+    cluster: bool = False
+
+    def targets(self):
+        return (self.program, *self.needs)
+
+
+class Mutant(NamedTuple):
+    name: str
+    rule: str
+    edits: tuple
+    tests: tuple
+
+
+def state(filter):
+    return Test("coherence_test", filter)
+
+
+def mount(filter):
+    return Test("mount_deadlock_test", "Deadlock." + filter, 60)
+
+
+def nodes(filter):
+    return Test("cluster_deadlock_test", filter, 300, ("ocfsgw", "ocfsgwctl", "fsop", "soak_worker"), True)
+
+
+SIM = Test("cluster_simulation_test", "-*ManySeeds", 90)
+WRITE = "  OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));\n"
+TAKE_W = "  OCFSGW_ASSIGN_OR_RETURN(locks.write, OpenLock(LockKind::kWrite, inode));\n"
+TAKE_BACK_HERE = "    ForgetAttributes(inode);\n    ForgetPages(inode, ranges);\n    done();\n    return;\n  }"
+STATE, TABLE, NOTIFIER = "coherence/lease_state.cc", "coherence/lease_table.cc", "fusefs/kernel_notifier.cc"
+
+MUTANTS = [
+    # --- what is served, and when it is taken back
+    Mutant("trust-goes-first", "every release begins with taking the attributes back",
+           (Edit(STATE, "void LeaseState::Drop(", "actions.distrust = trusted();", ""),),
+           (state("LeaseState.*"),)),
+    Mutant("distrust-before-release", "attributes are taken back before the lease is given back",
+           (Edit(TABLE, "void LeaseTable::Do(", "if (todo.actions.distrust) kernel_.ForgetAttributes(inode->id());", ""),
+            Edit(TABLE, "void LeaseTable::Do(", "if (todo.key.generation != 0) provider_->Release(todo.key);",
+                 "if (todo.key.generation != 0) provider_->Release(todo.key);\n"
+                 "    if (todo.actions.distrust) kernel_.ForgetAttributes(inode->id());")),
+           (state("ProtocolRules.*"), SIM)),
+    Mutant("trust-only-when-settled", "nothing is trusted while pages are suspect",
+           (Edit(STATE, "bool LeaseState::Trust(", " || suspect()", ""),),
+           (state("LeaseState.*"),)),
+    Mutant("answer-under-lease", "an answer that fills pages is sent only under the lease it was read under",
+           (Edit(STATE, "bool LeaseState::BeginReply(", "if (!serving() || epoch != epoch_) return false;",
+                 "static_cast<void>(epoch);"),),
+           (state("LeaseState.*"),)),
+    Mutant("recall-waits-for-answers", "a recall waits for the answers being sent",
+           (Edit(STATE, "void LeaseState::Advance(", " || replies_ > 0", ""),),
+           (state("LeaseState.*"),)),
+    Mutant("pages-before-release", "a recall takes the pages back before it gives the lease back",
+           (Edit(STATE, "void LeaseState::Advance(", "if (covered()) {", "if (false) {"),),
+           (state("LeaseState.*"),)),
+    Mutant("second-invalidation", "what an uncovered answer has put into the kernel is taken back after it",
+           (Edit(STATE, "LeaseActions LeaseState::EndUncovered(", "TakeBackSuspects(actions);", ""),),
+           (state("LeaseState.*"),)),
+    Mutant("written-pages-taken-back", "pages of a WRITE are taken back after its answer",
+           (Edit("coherence/mutation.h", "~Mutation() {", "part.pages ? i.state.EndUncovered(part.ticket) : LeaseActions{}",
+                 "LeaseActions{}"),),
+           (state("ProtocolRules.*"), SIM)),
+    Mutant("suspect-from-the-start", "a page is suspect from before its READ touches the backend",
+           (Edit("coherence/coherent_data.cc", "Status CoherentFs::Read(", "  request.BeginUncovered();\n", ""),),
+           (state("ProtocolRules.*"), SIM)),
+    Mutant("await-settled", "attributes are answered when the suspect pages have been taken back",
+           (Edit("coherence/coherent_names.cc", "CoherentFs::GetAttr(", "leases_.AwaitSettled(inode);", ""),),
+           (state("ProtocolRules.*"), SIM)),
+    # --- deadlocks
+    Mutant("pages-in-flight", "invalidations leave out the pages of requests in flight",
+           (Edit(TABLE, "LeaseTable::Note(", "Complement(inode.in_flight)", "Complement({})"),),
+           (mount("ARecallLeavesOut*"), SIM)),
+    Mutant("forced-release", "a READ of a recalled inode gives the lease back first",
+           (Edit(STATE, "LeaseActions LeaseState::OnWant(", "phase_ == LeasePhase::kRecalled && urgent", "false"),),
+           (mount("AReadOfARecalledFile*"), state("LeaseState.*"))),
+    Mutant("recall-invalidates-itself", "a recall starts its own invalidation, also while an older one runs",
+           (Edit(STATE, "void LeaseState::Advance(", "Invalidate(actions);",
+                 "if (invalidations_ == 0) Invalidate(actions);"),),
+           (state("LeaseState.*"), SIM)),
+    Mutant("own-write-releases-first", "a WRITE gives the lease back before it calls the backend",
+           (Edit("coherence/coherent_changes.cc", "Result<size_t> CoherentFs::Write(",
+                 "  if (mode.cached) {",
+                 f"{WRITE}  if (mode.cached) {{"),
+            Edit("coherence/coherent_changes.cc", "Result<size_t> CoherentFs::Write(",
+                 "  }\n" + WRITE, "  }\n")),
+           (SIM, nodes("*AWriteOfOurOwn*"))),
+    Mutant("notifier-threads", "pages are taken back by the notifiers' threads only",
+           (Edit(NOTIFIER, "void KernelNotifier::InvalidatePages(", "std::function<void()> done) {",
+                 "std::function<void()> done) {\n  if (true) {\n" + TAKE_BACK_HERE),),
+           (mount("RecallsAreServed*:*AHandlerDoesNot*"),)),
+    Mutant("handlers-do-not-notify", "a handler does not wait for pages",
+           (Edit(NOTIFIER, "#include <cerrno>", "#include <cerrno>",
+                 "#include <cerrno>\n#include <sys/prctl.h>\n#include <string>"),
+            Edit(NOTIFIER, "void KernelNotifier::InvalidatePages(", "std::function<void()> done) {",
+                 "std::function<void()> done) {\n  char name[16] = {};\n  prctl(PR_GET_NAME, name);\n"
+                 "  if (std::string(name) != \"ocfsgw-recall\") {\n" + TAKE_BACK_HERE),),
+           (mount("AHandlerDoesNot*"),)),
+    Mutant("attribute-threads", "attributes have notifier threads of their own",
+           (Edit(NOTIFIER, "void KernelNotifier::InvalidatePages(", "  if (pages_busy_.fetch_add(1) <\n      kThreads) {",
+                 "  pages_busy_.fetch_add(1);\n  if (true) {"),),
+           (mount("AttributesDoNotWait*"),)),
+    Mutant("settlers", "GETATTRs that wait for pages wait on threads of their own",
+           (Edit("fusefs/ops_attr.cc", "void GetAttr(", "if (!context.fs.leases().Settled(*inode) &&",
+                 "if (false && !context.fs.leases().Settled(*inode) &&"),),
+           (mount("AttributesThatWaitForPages*"),)),
+    Mutant("names-without-the-directory", "no recall waits for the lock of a directory",
+           (Edit(NOTIFIER, "void KernelNotifier::ForgetAttributes(", "{\n",
+                 "{\n  if (const auto directory = inodes_->IdOf(inode); directory && session_.load() != nullptr) {\n"
+                 "    fuse_lowlevel_notify_inval_entry(session_.load(), *directory, \"child\", 5);\n  }\n"),),
+           (mount("*WhoLooksUpAName"), mount("*WhoCreatesAName"))),
+    Mutant("timer", "after half the recall deadline the lease is given back by force",
+           (Edit(STATE, "LeaseActions LeaseState::OnTimer(", "epoch == epoch_", "epoch == epoch_ + 1"),),
+           (state("LeaseState.*"), mount("TheTimer*"))),
+    Mutant("open-locks", "the open lock is taken at the first open, the backend's file opened when a block is missing",
+           (Edit("coherence/coherent_data.cc", "CoherentFs::OpenPinned(", "leases_.provider()->PinOpen(inode->node)",
+                 "Result<std::unique_ptr<OpenPin>>(std::unique_ptr<OpenPin>())"),),
+           (nodes("*AFileRemoved*"),)),
+    Mutant("served-until-cut", "serving ends only when the connection is cut",
+           (Edit("fusefs/gateway.cc", "Status Gateway::Serve() {", "    session_->Cut();\n", ""),),
+           (mount("AStopDoesNotWait*"),)),
+    # --- leases
+    Mutant("recall-cancels", "a recall during the acquisition gives the lease back by the key it brings",
+           (Edit(TABLE, "void LeaseTable::OnRecall(", "if (acquiring) i.key = key;", ""),),
+           (state("ProtocolRules.*"), SIM)),
+    Mutant("cancelled-grant", "a grant that was cancelled is given back at once",
+           (Edit(STATE, "LeaseActions LeaseState::OnGranted(", "if (cancelled_) {", "if (false) {"),),
+           (state("LeaseState.*"),)),
+    Mutant("change-cancels", "a change of our own cancels an acquisition",
+           (Edit(STATE, "LeaseActions LeaseState::OnMutationBegin(", "cancelled_ = true;", ""),),
+           (state("LeaseState.*"),)),
+    Mutant("no-lease-during-change", "no lease is asked for while a change of our own is under way",
+           (Edit(STATE, "LeaseActions LeaseState::OnWant(", "mutations_ == 0 && ", ""),),
+           (state("LeaseState.*"),)),
+    Mutant("loss-during-acquire", "a lease granted while all were lost is lost, too",
+           (Edit(TABLE, "void LeaseTable::Acquire(", "losses_.load() != losses", "losses_.load() < losses"),),
+           (state("ProtocolRules.*"),)),
+    Mutant("acquirers", "handlers wait for a lease for a bounded time",
+           (Edit(TABLE, "void LeaseTable::Do(",
+                 "if (todo.actions.acquire && !acquirers_.Post([this, inode] { Acquire(inode); })) {",
+                 "if (todo.actions.acquire) Acquire(inode);\n  if (false && !acquirers_.Post([] {})) {"),),
+           (state("ProtocolRules.*"), nodes("*AnODirect*:*RecallsAreServed*"))),
+    Mutant("w-before-m", "W is taken before M",
+           (Edit("ocfs2-backend/o2dlm_lease_provider.cc", "O2dlmLeaseProvider::TakeLocks(",
+                 TAKE_W, ""),
+            Edit("ocfs2-backend/o2dlm_lease_provider.cc", "O2dlmLeaseProvider::TakeLocks(",
+                 "  ReadValueBlock(inode, locks);",
+                 TAKE_W + "  ReadValueBlock(inode, locks);")),
+           (Test("backend_test", "O2dlm*"), nodes("*AnODirect*"))),
+    Mutant("primed-without-locks", "a value block is primed with no lock held",
+           (Edit("ocfs2-backend/o2dlm_lease_provider.cc", "O2dlmLeaseProvider::AcquireSlot(", "    locks = {};\n", ""),),
+           (Test("backend_test", "O2dlm*"),)),
+    Mutant("hold-off", "no lease is asked for during the hold-off",
+           (Edit(STATE, "LeaseActions LeaseState::OnWant(", "now >= hold_off_until_", "now >= TimePoint::min()"),),
+           (state("ProtocolRules.*HoldOff*"), state("LeaseState.*"))),
+    Mutant("contended-reads", "READs of a contended inode respect the hold-off, too",
+           (Edit(STATE, "LeaseActions LeaseState::OnWant(", "(urgent && !contended)", "(urgent || contended)"),),
+           (state("LeaseState.*:ProtocolRules.*HoldOff*"),)),
+    Mutant("hold-off-grows", "the hold-off of a file that is written all the time grows",
+           (Edit("coherence/hold_off.h", "void OnTaken(", "std::clamp<Duration>(2 * length_, limits.first, limits.most)",
+                 "limits.first"),),
+           (state("ProtocolRules.*HoldOff*"), state("HoldOff.*"))),
+    # --- what is stored
+    Mutant("racy-stamps", "a stamp within the guard is racy",
+           (Edit(TABLE, "void LeaseTable::Acquire(",
+                 "i.distrusted || i.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs())",
+                 "i.distrusted"),),
+           (state("CoherentFsTest.*"),)),
+    Mutant("racy-salt", "what is stored under a racy stamp has a salt of its lease",
+           (Edit(TABLE, "void LeaseTable::Acquire(",
+                 "HashMix(session_, next_salt_.fetch_add(1, std::memory_order_relaxed)) | 1", "1"),),
+           (state("CoherentFsTest.*"),)),
+    Mutant("salt-of-the-session", "no two runs salt alike",
+           (Edit(TABLE, "      session_(", "std::random_device{}() | uint64_t{std::random_device{}()} << 32", "1"),),
+           (state("ProtocolRules.*"),)),
+    Mutant("distrusted-stamps", "a stamp that is unchanged after a writer's recall proves nothing",
+           (Edit(TABLE, "void LeaseTable::Acquire(", "distrusted = i.recalled && stamp == i.stamp;", ""),),
+           (state("CoherentFsTest.*"),)),
+    Mutant("distrusted-dropped", "what is stored of an inode whose stamp proves nothing is dropped",
+           (Edit(TABLE, "void LeaseTable::Acquire(", "if (distrusted)", "if (distrusted && false)"),),
+           (state("CoherentFsTest.*:ProtocolRules.*"),)),
+    Mutant("stored-under-lease", "only what was read entirely under the lease is stored",
+           (Edit("coherence/coherent_data.cc", "CoherentFs::FillFromBlock(",
+                 "keep = n == bytes.size() && leases_.StillHeld(*file.inode(), view.epoch);", "keep = true;"),),
+           (state("CoherentFsTest.*:ProtocolRules.*"), SIM)),
+]
