@@ -141,7 +141,7 @@ class CoherentFs {
   Result<std::string> LeasedXattr(const InodePtr& inode, const std::string& name, const Ask& ask);
   InodePtr ExistingChild(const InodePtr& parent, const std::string& name);
   Status AwaitNames(const InodePtr& directory);
-  bool RefuseNames(Inode& directory, TimePoint waiting_since);
+  bool ReviveNames(const InodePtr& directory);
   // Data.
   std::unique_ptr<OpenFile> OpenPinned(const InodePtr& inode, int flags);
   Result<size_t> Fill(OpenFile& file, const LeaseView& view, uint64_t offset, std::span<std::byte> into);

@@ -14,8 +14,7 @@ constexpr uint64_t kListOnLookupBytes = 256 * 1024;
 /// locked may be waiting for its attributes.
 constexpr Duration kReviveAfter = std::chrono::milliseconds(5);
 
-/// Names that turned out to be false, and cannot be taken back for so long, are a deadlock.
-constexpr Duration kRefuseAfter = std::chrono::milliseconds(100);
+constexpr Duration kRefusalMemory = std::chrono::seconds(10);
 
 bool IsStale(const Status& status) { return status.IsErrno(ESTALE) || status.IsErrno(ENOENT); }
 
@@ -49,38 +48,36 @@ Result<Attributes> CoherentFs::GetAttr(const InodePtr& inode) {
 }
 
 Status CoherentFs::AwaitNames(const InodePtr& directory) {
-  const TimePoint start = std::chrono::steady_clock::now();
   const uint64_t mark = leases_.SuspectMark(*directory);
-  while (!leases_.AwaitSettled(directory, mark, kReviveAfter)) {
-    const bool revived = leases_.ReviveNames(directory, [&](const TrustedName& known) {
-      const auto found = backend_.Lookup(directory->node, known.name);
-      return known.child ? found.ok() && found->node->id() == *known.child : found.status().IsErrno(ENOENT);
-    });
-    if (revived) {
-      metrics_.names_revived.Add();
-      break;
-    }
-    if (RefuseNames(*directory, start)) {
-      metrics_.settle_timeouts.Add();
-      return Status::FromErrno(ESTALE, "names are being taken back");
-    }
+  if (leases_.AwaitSettled(directory, mark, kReviveAfter)) return Status::Ok();
+  const TimePoint since = std::chrono::steady_clock::now();
+  {
+    MutexLock lock(directory->mutex);
+    directory->refusals.Enter(since);
   }
-  return Status::Ok();
+  Status status;
+  do {
+    if (ReviveNames(directory)) break;
+    MutexLock lock(directory->mutex);
+    // What waits for a change of ours is no deadlock.
+    if (!directory->state.changing() &&
+        directory->refusals.Refuse(since, std::chrono::steady_clock::now(), kRefusalMemory)) {
+      status = Status::FromErrno(ESTALE, "names are being taken back");
+    }
+  } while (status.ok() && !leases_.AwaitSettled(directory, mark, kReviveAfter));
+  if (!status.ok()) metrics_.settle_timeouts.Add();
+  MutexLock lock(directory->mutex);
+  directory->refusals.Leave(since);
+  return status;
 }
 
-// ESTALE makes the kernel let go of the directory and walk again, once: whoever has it locked is among those
-// that are refused. All of those who wait now are, and then nobody for a good while, so that few are twice.
-bool CoherentFs::RefuseNames(Inode& directory, TimePoint waiting_since) {
-  const TimePoint now = std::chrono::steady_clock::now();
-  const Duration long_while = leases_.config().recall_deadline / 2;
-  MutexLock lock(directory.mutex);
-  if (directory.state.changing()) return false;  // it waits for that change, and the kernel with it
-  if (directory.refused >= waiting_since) return true;
-  const Duration patience = now < directory.refused + long_while ? long_while : kRefuseAfter;
-  if (now < waiting_since + patience) return false;
-  directory.refused = now;
-  directory.refused_names = true;
-  return true;
+bool CoherentFs::ReviveNames(const InodePtr& directory) {
+  const bool revived = leases_.ReviveNames(directory, [&](const TrustedName& known) {
+    const auto found = backend_.Lookup(directory->node, known.name);
+    return known.child ? found.ok() && found->node->id() == *known.child : found.status().IsErrno(ENOENT);
+  });
+  if (revived) metrics_.names_revived.Add();
+  return revived;
 }
 
 Result<Entry> CoherentFs::Lookup(const InodePtr& parent, const std::string& name,

@@ -14,6 +14,7 @@
 #include "coherence/kernel_cache.h"
 #include "coherence/lease_provider.h"
 #include "coherence/lease_state.h"
+#include "coherence/name_refusals.h"
 #include "coherence/stamp.h"
 #include "coherence/xattrs.h"
 
@@ -55,8 +56,7 @@ struct Inode {
   std::shared_ptr<Directory> names GUARDED_BY(mutex);
   std::shared_ptr<Xattrs> xattrs GUARDED_BY(mutex);
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
-  TimePoint refused GUARDED_BY(mutex){};  ///< Of a directory: see CoherentFs::RefuseNames.
-  bool refused_names GUARDED_BY(mutex) = false;  ///< It ever came to that: not again.
+  NameRefusals refusals GUARDED_BY(mutex);  ///< Of a directory.
 
   bool in_lru GUARDED_BY(mutex) = false;  ///< Present in LeaseTable's list, at `lru_position`.
   std::list<std::shared_ptr<Inode>>::iterator lru_position GUARDED_BY(mutex);

@@ -53,6 +53,7 @@ LeaseActions LeaseState::OnRecall(TimePoint hold_off_until, bool at_once) {
       Drop(actions);
     } else {
       phase_ = LeasePhase::kRecalled;
+      actions.distrust = trusted();  // also in case the timer comes before any notifier
       Advance(actions);
       actions.start_timer = phase_ == LeasePhase::kRecalled;
     }
@@ -96,7 +97,7 @@ LeaseActions LeaseState::OnTimer(uint32_t epoch) {
   if (phase_ == LeasePhase::kRecalled && epoch == epoch_) {
     Drop(actions);
     actions.forced = true;
-    actions.distrust = false;  // was asked for by the recall: what the timer does not wait for any longer
+    actions.distrust = false;  // was asked for by the recall
   }
   return actions;
 }

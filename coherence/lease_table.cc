@@ -8,6 +8,12 @@
 #include "base/log.h"
 
 namespace ocfsgw::coherence {
+namespace {
+
+/// A recall that finds the kernel making the inode tries again so often before it waits.
+constexpr int kAttributeAttempts = 200;
+
+}  // namespace
 
 LeaseTable::LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider,
                        cache::PageStore& store, KernelCache& kernel, Executor& acquirers, Executor& timers,
@@ -188,7 +194,7 @@ LeaseView LeaseTable::View(const Inode& inode) const {
   view.epoch = inode.state.epoch();
   view.attr = inode.attr;
   view.stamp = inode.stamp.Hash();
-  view.quiet = inode.hold_off.quiet(clock_.Now(), config_.hold_off) && !inode.refused_names;
+  view.quiet = inode.hold_off.quiet(clock_.Now(), config_.hold_off) && !inode.refusals.any();
   view.names = inode.names;
   view.xattrs = inode.xattrs;
   view.racy_stamp = view.stamp;
@@ -202,7 +208,7 @@ LeaseView LeaseTable::View(const Inode& inode) const {
 }
 
 LeaseTable::Todo LeaseTable::Note(const InodePtr& ref, Inode& inode, LeaseActions actions) {
-  Todo todo{actions, inode.key, inode.state.epoch(), {}, nullptr};
+  Todo todo{actions, inode.key, inode.state.epoch(), {}, 0, nullptr};
   if (actions.release) inode.key = {};
   if (actions.release && !inode.state.serving()) {
     todo.dropped_names = std::move(inode.names);
@@ -235,8 +241,12 @@ void LeaseTable::Step(const InodePtr& inode, const Event& event, bool may_wait) 
 }
 
 void LeaseTable::Do(const InodePtr& inode, Todo todo, bool may_wait) {
-  if (std::exchange(todo.actions.distrust, false) && !kernel_.ForgetAttributes(inode->id(), may_wait)) {
-    kernel_.Invalidate(inode->id(), {}, [this, inode, todo = std::move(todo)] { Do(inode, todo, true); });
+  if (todo.actions.distrust && !kernel_.ForgetAttributes(inode->id(), may_wait)) {
+    // The kernel is making the inode this very moment.
+    timers_.PostAfter(std::chrono::milliseconds(1), [this, inode, todo = std::move(todo)]() mutable {
+      const bool enough = ++todo.attempts == kAttributeAttempts;
+      Do(inode, std::move(todo), enough);
+    });
     return;
   }
   if (todo.actions.forced) metrics_.forced_releases.Add();

@@ -128,6 +128,7 @@ class LeaseTable final : public LeaseListener {
     LeaseKey key;
     uint32_t epoch = 0;
     std::vector<ByteRange> ranges;
+    int attempts = 0;  ///< To take back the attributes.
     std::shared_ptr<Directory> dropped_names;  ///< Destroyed outside of the mutex: it may be large.
   };
 

@@ -24,8 +24,12 @@ using Events = std::vector<std::string>;
 class ScriptedKernel final : public KernelCache {
  public:
   explicit ScriptedKernel(Events& events) : events_(events) {}
-  void ForgetAttributes(InodeId) override { events_.push_back("forget attributes"); }
-  void InvalidatePages(InodeId, std::vector<ByteRange>, std::function<void()> done) override {
+  bool ForgetAttributes(InodeId, bool) override {
+    events_.push_back("forget attributes");
+    return true;
+  }
+  std::vector<TrustedName> TrustedNames(InodeId) override { return {}; }
+  void Invalidate(InodeId, std::vector<ByteRange>, std::function<void()> done) override {
     events_.push_back("invalidate pages");
     pending_.push_back(std::move(done));
   }
