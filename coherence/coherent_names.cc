@@ -41,7 +41,8 @@ Result<Attributes> CoherentFs::GetAttr(const InodePtr& inode) {
   // the directory may be searched: do not answer while some are not.
   if (leases_.IsDirectory(*inode)) {
     OCFSGW_RETURN_IF_ERROR(AwaitNames(inode));
-  } else if (!leases_.AwaitSettled(inode, leases_.SuspectMark(*inode), leases_.config().recall_deadline / 2)) {
+  } else if (!leases_.AwaitSettled(inode, leases_.SuspectMark(*inode),
+                                   leases_.config().recall_deadline / 2)) {
     metrics_.settle_timeouts.Add();
   }
   return LeasedOrBackendAttr(inode);

@@ -23,6 +23,8 @@ class HoldOff {
     length_ = now - granted_ >= 2 * length_ ? limits.first
                                             : std::clamp<Duration>(2 * length_, limits.first, limits.most);
   }
+  /// A writer ever took a lease.
+  bool ever() const { return taken_ != TimePoint::min(); }
   /// No writer took a lease for so long that one is not expected soon.
   bool quiet(TimePoint now, const Limits& limits) const { return now >= taken_ + limits.quiet; }
   /// When one that begins now ends.

@@ -15,6 +15,7 @@
 #include "coherence/lease_provider.h"
 #include "coherence/lease_state.h"
 #include "coherence/name_refusals.h"
+#include "coherence/recall_memory.h"
 #include "coherence/stamp.h"
 #include "coherence/xattrs.h"
 
@@ -31,10 +32,12 @@ namespace ocfsgw::coherence {
 struct Inode {
   explicit Inode(NodeRef n) : node(std::move(n)) {}
 
-  /// A writer recalled it when it had `stamp`. REQUIRES: nobody else knows it yet.
-  void StartRecalled(const Stamp& at) NO_THREAD_SAFETY_ANALYSIS {
-    recalled = true;
-    stamp = at;
+  /// REQUIRES: nobody else knows it yet.
+  void Recover(const RecallRecord& record) NO_THREAD_SAFETY_ANALYSIS {
+    recalled = record.recalled;
+    stamp = record.stamp;
+    hold_off = record.hold_off;
+    state.set_hold_off_until(record.hold_off_until);
   }
 
   const NodeRef node;
@@ -74,7 +77,7 @@ struct LeaseView {
   StampHash racy_stamp;  ///< Under which they were stored while the stamp was racy; equals `stamp` if it
                          ///< never was under this lease.
   bool settled = true;   ///< `stamp` proves something later: worth storing metadata under.
-  bool quiet = true;  ///< No writer took the lease of late: worth telling the kernel names to trust.
+  bool quiet = true;     ///< No writer took the lease of late: worth telling the kernel names to trust.
   std::shared_ptr<Directory> names;  ///< Of a directory: what is known of its names under this lease.
   std::shared_ptr<Xattrs> xattrs;
 };

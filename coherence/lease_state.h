@@ -70,6 +70,9 @@ class LeaseState {
   /// What an invalidation that starts now takes back: nothing from an open ticket on, nothing at all beside a
   /// WRITE.
   uint64_t SuspectReach() const;
+  /// Until when OnWant asks for nothing.
+  TimePoint hold_off_until() const { return hold_off_until_; }
+  void set_hold_off_until(TimePoint until) { hold_off_until_ = until; }
   /// A change of our own is under way.
   bool changing() const { return mutations_ > 0; }
   /// All pages up to `mark` have been taken back.

@@ -48,15 +48,17 @@ InodePtr LeaseTable::Get(const NodeRef& node) {
     if (InodePtr known = it->second.ref.lock()) return known;
     shard.erased.Wait(shard.mutex);  // it is dying, and what it knows of recalls is being noted
   }
-  if (const auto stamp = recalled_.Take(node->id())) fresh->StartRecalled(*stamp);
+  if (const auto record = taken_.Take(node->id())) fresh->Recover(*record);
   shard.inodes.emplace(node->id(), Slot{fresh, fresh.get()});
   return fresh;
 }
 
 void LeaseTable::RememberRecall(const Inode& inode) {
   MutexLock lock(inode.mutex);
-  if (!inode.recalled) return;
-  if (const auto forgotten = recalled_.Remember(inode.id(), inode.stamp)) store_.DropInode(*forgotten);
+  if (!inode.recalled && !inode.hold_off.ever()) return;
+  const auto forgotten = taken_.Remember(
+      inode.id(), {inode.recalled, inode.stamp, inode.hold_off, inode.state.hold_off_until()});
+  if (forgotten) store_.DropInode(*forgotten);
 }
 
 InodePtr LeaseTable::Find(InodeId id) {

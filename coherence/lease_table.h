@@ -18,7 +18,7 @@
 #include "coherence/inode.h"
 #include "coherence/kernel_cache.h"
 #include "coherence/lease_provider.h"
-#include "coherence/recalled_stamps.h"
+#include "coherence/recall_memory.h"
 
 namespace ocfsgw::coherence {
 
@@ -128,7 +128,7 @@ class LeaseTable final : public LeaseListener {
     LeaseKey key;
     uint32_t epoch = 0;
     std::vector<ByteRange> ranges;
-    int attempts = 0;  ///< To take back the attributes.
+    int attempts = 0;                          ///< To take back the attributes.
     std::shared_ptr<Directory> dropped_names;  ///< Destroyed outside of the mutex: it may be large.
   };
 
@@ -143,8 +143,8 @@ class LeaseTable final : public LeaseListener {
   void Acquire(const InodePtr& inode);
   Result<LeaseGrant> AskProvider(const InodePtr& inode);
   void MakeRoom();
-  /// Names are used only after a look at the directory's attributes, pages that nobody has mapped after one at
-  /// the file's: such a lease is given back before they are taken back.
+  /// Names are used only after a look at the directory's attributes, pages that nobody has mapped after one
+  /// at the file's: such a lease is given back before they are taken back.
   static bool MayGoAtOnce(const Inode& inode) REQUIRES(inode.mutex);
   std::vector<InodePtr> HeldInodes() const;
 
@@ -160,7 +160,7 @@ class LeaseTable final : public LeaseListener {
   const uint64_t session_;  ///< Random; no two runs salt racy stamps alike.
   std::atomic<uint64_t> next_salt_{1};
   std::atomic<uint64_t> losses_{0};  ///< How often the provider lost all leases.
-  RecalledStamps recalled_;
+  RecallMemory taken_;
   std::array<Shard, kShards> shards_;
 
   mutable Mutex lru_mutex_;

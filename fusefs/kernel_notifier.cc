@@ -79,9 +79,10 @@ void KernelNotifier::ForgetNames(fuse_session* session, fuse_ino_t ino) const {
   for (const NameTable::Name& name : names_->TrustedIn(ino)) {
     // What is mounted on a name survives its ageing, but not its being dropped.
     const bool expire = names_->can_expire() && name.child != NameTable::kMissing;
-    const int error = expire ? fuse_lowlevel_notify_expire_entry(session, ino, name.name.data(),
-                                                                 name.name.size(), FUSE_LL_EXPIRE_ONLY)
-                             : fuse_lowlevel_notify_inval_entry(session, ino, name.name.data(), name.name.size());
+    const int error =
+        expire ? fuse_lowlevel_notify_expire_entry(session, ino, name.name.data(), name.name.size(),
+                                                   FUSE_LL_EXPIRE_ONLY)
+               : fuse_lowlevel_notify_inval_entry(session, ino, name.name.data(), name.name.size());
     if (error != 0 && error != -ENOENT && error != -ENOTCONN && error != -EBADF) {
       log::Error("the kernel refused to forget a name in node {}: error {}", ino, -error);
     }

@@ -13,8 +13,8 @@
 namespace ocfsgw::fusefs {
 
 /// Takes attributes, pages and names back from the kernel on threads of its own, since the notification may
-/// wait for a page or a directory that a request of ours holds locked. Attributes have threads of their own, since nothing holds
-/// those up: once they are gone, the kernel asks before it uses a page. Thread-safe.
+/// wait for a page or a directory that a request of ours holds locked. Attributes have threads of their own,
+/// since nothing holds those up: once they are gone, the kernel asks before it uses a page. Thread-safe.
 class KernelNotifier final : public coherence::KernelCache {
  public:
   /// Notifications that may wait at once. Each waits for at most one inode's requests, and a lease is

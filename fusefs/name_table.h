@@ -16,9 +16,9 @@ using NodeId = uint64_t;  ///< libfuse's fuse_ino_t.
 /// What the kernel may know of names, by node ids (docs/COHERENCE.md, "Names").
 ///
 /// A name is offered for trust only in answers that the kernel works in with the directory locked, since
-/// taking it back waits for that lock. Those are listings and answers to LOOKUPs of what it does not have; the
-/// LOOKUP of a name that it has is a revalidation, whose answer may be worked in at any later time. Node ids
-/// are never used twice. Thread-safe; the mutex is a leaf.
+/// taking it back waits for that lock. Those are listings and answers to LOOKUPs of what it does not have;
+/// the LOOKUP of a name that it has is a revalidation, whose answer may be worked in at any later time. Node
+/// ids are never used twice. Thread-safe; the mutex is a leaf.
 class NameTable {
  public:
   /// So many names of a directory are trusted at most: taking them back takes time.
@@ -44,8 +44,7 @@ class NameTable {
   /// A change through this mount removed the name. Before the answer.
   void Remove(NodeId directory, const std::string& name);
   /// The kernel renames what it has, with its trust. Before the answer.
-  void Move(NodeId from, const std::string& name, NodeId to, const std::string& new_name,
-            bool exchange);
+  void Move(NodeId from, const std::string& name, NodeId to, const std::string& new_name, bool exchange);
   bool Trusted(NodeId directory, const std::string& name);
 
   struct Name {
@@ -84,8 +83,7 @@ class NameTable {
   };
   bool MayTrust(const Child& child) const;
   Known* Find(NodeId directory, const std::string& name) REQUIRES(mutex_);
-  void NoteTold(NodeId directory, const std::string& name, Known& known, NodeId child)
-      REQUIRES(mutex_);
+  void NoteTold(NodeId directory, const std::string& name, Known& known, NodeId child) REQUIRES(mutex_);
   void SetTrusted(NodeId directory, Known& known, bool trusted) REQUIRES(mutex_);
   Known Take(NodeId directory, const std::string& name) REQUIRES(mutex_);
 

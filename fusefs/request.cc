@@ -99,8 +99,8 @@ void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& di
   }
   int error = 0;
   param.entry_timeout = kWhileLeasedSeconds;
-  if (!trust || !context.fs.leases().AnswerUnder(directory, *lease,
-                                                 [&] { error = fuse_reply_entry(req, &param); })) {
+  if (!trust ||
+      !context.fs.leases().AnswerUnder(directory, *lease, [&] { error = fuse_reply_entry(req, &param); })) {
     param.entry_timeout = kNoTimeoutSeconds;
     error = fuse_reply_entry(req, &param);
   }

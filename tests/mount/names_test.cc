@@ -77,7 +77,8 @@ TEST_F(Names, FirstLookAfterAChangeBehindIsRight) {
        [](const std::string& at) { return rename((at + "/dir/other").c_str(), (at + "/dir/file").c_str()); }},
       {"dir/file", [](const std::string& at) { return unlink((at + "/dir/file").c_str()); }},
       {"dir/file", [](const std::string& at) { return mkdir((at + "/dir/file").c_str(), 0700); }},
-      {"dir/file", [](const std::string& at) { return rename((at + "/dir").c_str(), (at + "/moved").c_str()); }},
+      {"dir/file",
+       [](const std::string& at) { return rename((at + "/dir").c_str(), (at + "/moved").c_str()); }},
       {"dir/file", [](const std::string& at) { return mkdir((at + "/dir").c_str(), 0700); }},
   };
   for (size_t i = 0; i < std::size(changes); ++i) {
@@ -121,7 +122,8 @@ TEST_F(Names, WhatIsMountedOnThemSurvivesChangesOfTheDirectory) {
   ASSERT_TRUE(Trusted("dir/sub"));
   ASSERT_TRUE(Trusted("dir/file"));
   ASSERT_EQ(mount(gateway_.Beside("above").c_str(), Mount("dir/sub").c_str(), nullptr, MS_BIND, nullptr), 0);
-  ASSERT_EQ(mount(gateway_.Beside("above/file").c_str(), Mount("dir/file").c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(
+      mount(gateway_.Beside("above/file").c_str(), Mount("dir/file").c_str(), nullptr, MS_BIND, nullptr), 0);
   const Descriptor sub(open(Mount("dir").c_str(), O_PATH | O_CLOEXEC));
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(Trusted("dir/other"));

@@ -106,7 +106,12 @@ struct Load {
 
   /// Which inode a name leads to.
   void RecordName(history::Operation::Kind kind, uint32_t thread, int64_t start, int name, uint64_t ino) {
-    histories[thread].push_back({thread, thread, start, NowNs(), kind, NameOf(name),
+    histories[thread].push_back({thread,
+                                 thread,
+                                 start,
+                                 NowNs(),
+                                 kind,
+                                 NameOf(name),
                                  {ino == 0 ? history::kAbsent : "ino" + std::to_string(ino)}});
   }
 
@@ -182,7 +187,8 @@ struct Load {
           }
         });
       }
-      for (uint64_t creator = 0; creator < 2; ++creator) {  // two of one kernel: they wait for each other there
+      for (uint64_t creator = 0; creator < 2;
+           ++creator) {  // two of one kernel: they wait for each other there
         writers.emplace_back([this, machine, root = root->inode, creator, thread = ++threads] {
           for (std::mt19937_64 random(seed * 43 + creator); !stop;) {
             Toggle(random, thread, [&](const std::string& name, bool create) {

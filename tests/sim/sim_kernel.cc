@@ -159,7 +159,8 @@ void SimKernel::EndRevalidation(const std::string& name) {
 }
 
 void SimKernel::Dawdle() {
-  thread_local std::minstd_rand random(static_cast<uint32_t>(std::hash<std::thread::id>()(std::this_thread::get_id())));
+  thread_local std::minstd_rand random(
+      static_cast<uint32_t>(std::hash<std::thread::id>()(std::this_thread::get_id())));
   if (random() % 2 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random() % 1000));
 }
 

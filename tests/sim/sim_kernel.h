@@ -27,7 +27,8 @@ class SimKernel final : public coherence::KernelCache {
   static constexpr uint64_t kPage = 4096;
 
   /// `can_expire`: names are aged when they are taken back, else dropped.
-  explicit SimKernel(bool can_expire) : notifiers_({.name = "sim-notify", .threads = 4, .queue_max = 1 << 20}) {
+  explicit SimKernel(bool can_expire)
+      : notifiers_({.name = "sim-notify", .threads = 4, .queue_max = 1 << 20}) {
     table_.SetCanExpire(can_expire);
   }
 
