@@ -109,6 +109,15 @@ TEST(LeaseExploration, ReadersAndARemoteWriter) {
                       World::kForced | World::kHit);
 }
 
+TEST(LeaseExploration, RecallsThatReleaseAtOnce) {
+  ExpectCorrect("reader, stat, a remote writer", {.jobs = {kReader, kStat, kRemote}, .at_once = true},
+                World::kTrusted | World::kReadAgain);
+  ExpectCorrect("reader, writer, a remote writer, one lease",
+                {.jobs = {kReader, kCached, kRemote}, .acquisitions = 1, .at_once = true}, World::kUncovered);
+  ExpectCorrectIfFast("two readers, a remote writer", {.jobs = {kReader, kReader, kRemote}, .at_once = true},
+                      World::kHit);
+}
+
 TEST(LeaseExploration, AWriterOfTheSameNode) {
   ExpectCorrectIfFast("reader, stat, write through the page cache", {.jobs = {kReader, kStat, kCached}},
                       World::kHit);

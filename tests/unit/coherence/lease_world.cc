@@ -87,10 +87,7 @@ bool World::Run(Thread& t, Node& n, uint8_t choice) {
       if (choice != 0) return false;
       t.at = kDone;
       Take(t, n, n.state.OnTimer(t.epoch));
-      if (t.todo.release) {
-        seen_ |= kTimerFired;
-        Excuse(t.node);
-      }
+      if (t.todo.release) seen_ |= kTimerFired;
       return true;
   }
   return false;
@@ -101,7 +98,7 @@ void World::Take(Thread& t, Node& n, const LeaseActions& actions) {
   t.todo = actions;
   if (actions.forced && actions.release) seen_ |= kForced;
   if (actions.release) {
-    const bool may_leave_pages = actions.forced || n.changes > 0 || n.lost;
+    const bool may_leave_pages = actions.forced || n.changes > 0 || n.lost || scenario_->at_once;
     Require(may_leave_pages || !n.uptodate || !n.covered, "invariant 3: released with covered pages");
     n.covered = false;
     if (n.key != 0) t.key = n.key;

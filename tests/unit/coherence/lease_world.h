@@ -44,6 +44,7 @@ struct Scenario {
   uint8_t acquisitions = 2;  ///< At most so many are granted, of all nodes; with 0 none is asked for.
   uint8_t refusals = 0;      ///< At most so many of them may be refused.
   bool timers = false;       ///< Timers may fire, at any moment.
+  bool at_once = false;      ///< Recalls release at once: nobody has the file open for a mapping.
   bool stored = false;       ///< Blocks are found in the page store, under the stamp of the lease.
   Mistake mistake = Mistake::kNone;
 };
@@ -64,7 +65,7 @@ struct Thread {
   bool trust = false;
   bool asked = false;    ///< Its GETATTR was sent, and no attributes were taken back since.
   bool pages = true;     ///< kNotifier: its invalidation has the page in its ranges.
-  bool excused = false;  ///< Leases were lost, or released by the timer, while it read.
+  bool excused = false;  ///< Leases were lost while it read.
   uint32_t epoch = 0;
   uint64_t mark = 0;  ///< Ticket, or what GETATTR waits for.
   PageMarks marks;    ///< kNotifier

@@ -116,7 +116,7 @@ bool World::Recall(Thread& t, Node& n) {
     n.key = t.key;
     seen_ |= kCancelled;
   }
-  Take(t, n, n.state.OnRecall(kHoldOffEnd));
+  Take(t, n, n.state.OnRecall(kHoldOffEnd, scenario_->at_once));
   if (!t.todo.release) t.key = 0;
   return true;
 }
