@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <random>
 
-#include "base/log.h"
-
 namespace ocfsgw::coherence {
 
 LeaseTable::LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvider* provider,
@@ -21,7 +19,8 @@ LeaseTable::LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvide
       timers_(timers),
       clock_(clock),
       metrics_(metrics),
-      session_(std::random_device{}() | uint64_t{std::random_device{}()} << 32) {}
+      session_(std::random_device{}() | uint64_t{std::random_device{}()} << 32),
+      second_access_(config.second_access) {}
 
 LeaseTable::~LeaseTable() = default;
 
@@ -68,7 +67,7 @@ TimePoint LeaseTable::HoldOffEnd(const Inode& inode) const {
 }
 
 std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency) {
-  if (provider_ == nullptr) return std::nullopt;
+  if (provider_ == nullptr || !EarnsLease(*inode)) return std::nullopt;
   inode->used.store(true, std::memory_order_relaxed);
   const bool urgent = urgency == Urgency::kPages;
   const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline;
@@ -79,7 +78,8 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
     bool acquiring = false;
     {
       MutexLock lock(inode->mutex);
-      if (inode->state.serving()) return View(*inode);
+      inode->idle.OnAsked(clock_.Now(), config_.lease_idle);
+      if (inode->state.serving() && !Void(*inode)) return View(*inode);
       todo = Note(inode, *inode,
                   inode->state.OnWant(urgent, clock_.Now(), inode->hold_off.contended(config_.hold_off)));
       acquiring = inode->state.phase() == LeasePhase::kAcquiring;
@@ -90,7 +90,7 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
     while (inode->state.phase() == LeasePhase::kAcquiring) {
       if (!inode->changed.WaitUntil(inode->mutex, deadline)) return std::nullopt;
     }
-    if (inode->state.held()) return View(*inode);
+    if (inode->state.held() && !Void(*inode)) return View(*inode);
   }
   return std::nullopt;
 }
@@ -101,23 +101,23 @@ void LeaseTable::EndStaleness(const InodePtr& inode) {
 
 std::optional<LeaseView> LeaseTable::Held(const Inode& inode) const {
   MutexLock lock(inode.mutex);
-  if (!inode.state.held()) return std::nullopt;
+  if (!inode.state.held() || Void(inode)) return std::nullopt;
   return View(inode);
 }
 
 bool LeaseTable::StillHeld(const Inode& inode, uint32_t epoch) const {
   MutexLock lock(inode.mutex);
-  return inode.state.held() && inode.state.epoch() == epoch;
+  return inode.state.held() && inode.state.epoch() == epoch && !Void(inode);
 }
 
 bool LeaseTable::Trust(Inode& inode, uint32_t epoch) {
   MutexLock lock(inode.mutex);
-  return inode.state.Trust(epoch);
+  return !Void(inode) && inode.state.Trust(epoch);
 }
 
 bool LeaseTable::MayKeepPages(const Inode& inode) const {
   MutexLock lock(inode.mutex);
-  return inode.state.MayKeepPages();
+  return !Void(inode) && inode.state.MayKeepPages();
 }
 
 bool LeaseTable::Settled(const Inode& inode) const {
@@ -242,6 +242,7 @@ void LeaseTable::Acquire(const InodePtr& inode) {
   bool distrusted = false;
   Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
     i.key = grant->key;
+    i.losses = losses;
     i.hold_off.OnGranted(clock_.Now());
     const LeaseActions actions = i.state.OnGranted();
     if (!actions.release) {
@@ -308,14 +309,6 @@ void LeaseTable::OnRecall(InodeId id, LeaseKey key) {
     NoteTaken(i);
     return i.state.OnRecall(HoldOffEnd(i));
   });
-}
-
-void LeaseTable::OnLeasesLost(const std::string& why) {
-  losses_.fetch_add(1);
-  log::Warning("all leases are lost: {}; reads go to the shared file system", why);
-  for (const InodePtr& inode : HeldInodes()) {
-    Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnLost(); });
-  }
 }
 
 Status LeaseTable::Barrier() {

@@ -93,11 +93,14 @@ Status Gateway::Mount() {
   }
   config.recall_deadline = options_.recall_deadline;
   config.max_staleness = options_.max_staleness;
+  config.lease_idle = options_.lease_idle;
+  config.second_access = options_.second_access;
   config.hold_off = {options_.hold_off, kHoldOffGrowth * options_.hold_off};
   table_ =
       std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), *store_, notifier_,
                                               acquirers_, timers_, clock_, coherence_metrics_);
   if (leases_.provider) leases_.provider->Start(table_.get());
+  table_->StartIdleSweep();
   fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_);
   OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());
   if (shared_ != nullptr) grants_ = std::make_unique<GrantTable>(shared_->grants);
