@@ -31,13 +31,11 @@ constexpr rlim_t kDescriptorReserve = 2048;
 /// Share of memory= that the page store's memory tier gets; the rest is for queues, memtables and metadata.
 constexpr uint64_t kBlockCacheShare = 4;
 
-/// Raises the soft limit to the hard one; how many leases that leaves room for. A lease costs a descriptor,
-/// an open file up to two.
+/// How many leases the limit of open files leaves room for. A lease costs a descriptor, an open file up to
+/// two.
 size_t LeasesByDescriptors() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur <= kDescriptorReserve * 2) return std::max<rlim_t>(limit.rlim_cur / 4, 16);
   return (limit.rlim_cur - kDescriptorReserve) / 2;
 }
