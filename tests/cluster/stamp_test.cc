@@ -28,9 +28,11 @@ std::string Line(uint64_t seed) {
 
 class Stamps : public testing::Test {
  protected:
-  static void SetUpTestSuite() { ASSERT_TRUE(ServeLooks(2).ok()); }
+  static void SetUpTestSuite() {
+    ASSERT_TRUE(ServeLooks(2).ok());
+    ASSERT_TRUE(Gateway(2).Unmount().ok());  // whatever another test has left
+  }
   void SetUp() override {
-    ASSERT_TRUE(gateway_.Unmount().ok());
     const Outcome mounted = gateway_.Mount();
     ASSERT_TRUE(mounted.ok()) << mounted.output;
     name_ = "stamp-" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
@@ -83,7 +85,6 @@ class ClocksApart : public Stamps, public testing::WithParamInterface<int> {};
 
 // Changes of the same size, as fast as a look can be had after each.
 TEST_P(ClocksApart, EveryLookAfterAnAnnouncedWriteShowsIt) {
-  Warm(0);
   SetWritersClock(GetParam());
   uint64_t seed = 0;
   for (int round = 0; round < 2; ++round) {
@@ -104,7 +105,6 @@ INSTANTIATE_TEST_SUITE_P(WriterAheadBySeconds, ClocksApart, testing::Values(5, -
 // The writer's clock is set back to the very moment of its last write, again and again: some writes get the
 // times of the one before.
 TEST_F(Stamps, AClockThatIsSetBackBetweenTwoWrites) {
-  Warm(0);
   const std::string lines =
       Write(AskLook() +
             "t=$EPOCHREALTIME; for i in {1..8}; do date -s @$t >/dev/null; fsop overwrite $d/f 0 4096 $i "
