@@ -61,6 +61,12 @@ void MemoryPageStore::DropInode(InodeId inode) {
   }
 }
 
+bool MemoryPageStore::Has(InodeId inode) const {
+  MutexLock lock(mutex_);
+  const auto it = records_.lower_bound(RecordKey{inode});
+  return it != records_.end() && it->first.inode == inode;
+}
+
 PageStoreStats MemoryPageStore::Stats() const {
   MutexLock lock(mutex_);
   PageStoreStats stats;

@@ -24,6 +24,7 @@ class MemoryPageStore final : public PageStore {
   Result<std::string> GetWhole(const RecordKey& key, StampHash stamp) override;
   void Put(const RecordKey& key, StampHash stamp, std::shared_ptr<const std::string> bytes) override;
   void DropInode(InodeId inode) override;
+  bool Has(InodeId inode) const override;
   void Flush() override {}
   PageStoreStats Stats() const override;
 

@@ -67,6 +67,10 @@ class PageStore {
   /// Forgets all records of `inode`; a Put queued before is forgotten too.
   virtual void DropInode(InodeId inode) = 0;
 
+  /// Whether there is any record of `inode`, under whatever stamp. Never blocks; a store that is still being
+  /// opened may know of less than it has.
+  virtual bool Has(InodeId inode) const = 0;
+
   /// Waits until what was Put before is stored so that it survives the end of the process. For shutdown and
   /// tests.
   virtual void Flush() = 0;

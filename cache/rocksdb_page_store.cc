@@ -247,6 +247,12 @@ void RocksdbPageStore::DropInode(InodeId inode) {
   }
 }
 
+bool RocksdbPageStore::Has(InodeId inode) const {
+  const StoreState& state = impl_->state;
+  MutexLock lock(state.mutex);
+  return state.index.HasInode(inode);
+}
+
 void RocksdbPageStore::Flush() {
   StoreState& state = impl_->state;
   MutexLock lock(state.mutex);

@@ -58,6 +58,7 @@ class RocksdbPageStore final : public PageStore {
   Result<std::string> GetWhole(const RecordKey& key, StampHash stamp) override;
   void Put(const RecordKey& key, StampHash stamp, std::shared_ptr<const std::string> bytes) override;
   void DropInode(InodeId inode) override;
+  bool Has(InodeId inode) const override;
   /// A degraded store does not wait for retry_interval but tries to recover now, once.
   void Flush() override;
   PageStoreStats Stats() const override;

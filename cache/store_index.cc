@@ -74,6 +74,13 @@ std::vector<IndexSlot*> StoreIndex::OfInode(InodeId inode) {
   return slots;
 }
 
+bool StoreIndex::HasInode(InodeId inode) const {
+  const auto it = inodes_.find(inode);
+  const IndexSlot* slot = it == inodes_.end() ? nullptr : it->second;
+  while (slot != nullptr && slot->second.state == IndexEntry::State::kVoid) slot = slot->second.inode_next;
+  return slot != nullptr;
+}
+
 std::vector<IndexSlot*> StoreIndex::OfSegment(SegmentId segment) {
   std::vector<IndexSlot*> slots;
   const auto it = segments_.find(segment);

@@ -66,6 +66,8 @@ class StoreIndex {
   void Erase(IndexSlot* slot);
 
   std::vector<IndexSlot*> OfInode(InodeId inode);
+  /// Whether an entry of the inode is not void.
+  bool HasInode(InodeId inode) const;
   std::vector<IndexSlot*> OfSegment(SegmentId segment);
 
   uint64_t records() const { return records_; }

@@ -35,6 +35,10 @@ struct CoherenceMetrics {
         recalls(r.AddCounter("ocfsgw_recalls_total", "Leases wanted back by a writer.")),
         idle_releases(
             r.AddCounter("ocfsgw_idle_releases_total", "Leases given back to stay within max_leases.")),
+        unused_releases(r.AddCounter("ocfsgw_unused_releases_total",
+                                     "Leases given back because nobody had asked for them in lease_idle_s.")),
+        first_accesses(r.AddCounter("ocfsgw_first_accesses_total",
+                                    "Requests that did without a lease because of second_access_s.")),
         forced_releases(
             r.AddCounter("ocfsgw_forced_releases_total",
                          "Leases given back before the kernel's pages were taken back, timer included.")),
@@ -65,6 +69,8 @@ struct CoherenceMetrics {
   Counter& refusals;
   Counter& recalls;
   Counter& idle_releases;
+  Counter& unused_releases;
+  Counter& first_accesses;
   Counter& forced_releases;
   Counter& timer_releases;
   Counter& read_retries;

@@ -11,6 +11,7 @@
 #include "coherence/backend.h"
 #include "coherence/directory.h"
 #include "coherence/hold_off.h"
+#include "coherence/idle_time.h"
 #include "coherence/kernel_cache.h"
 #include "coherence/lease_provider.h"
 #include "coherence/lease_state.h"
@@ -47,7 +48,9 @@ struct Inode {
   CondVar changed;  ///< Signalled after every event of `state`.
   LeaseState state GUARDED_BY(mutex);
   HoldOff hold_off GUARDED_BY(mutex);
+  IdleTime idle GUARDED_BY(mutex);
   LeaseKey key GUARDED_BY(mutex);
+  uint64_t losses GUARDED_BY(mutex) = 0;  ///< LeaseTable's count when the lease was asked for.
   FileAttr attr GUARDED_BY(mutex);
   Stamp stamp GUARDED_BY(mutex);
   uint64_t salt GUARDED_BY(mutex) = 0;  ///< For records under a racy stamp; new with every lease.
@@ -63,7 +66,8 @@ struct Inode {
 
   bool in_lru GUARDED_BY(mutex) = false;  ///< Present in LeaseTable's list, at `lru_position`.
   std::list<std::shared_ptr<Inode>>::iterator lru_position GUARDED_BY(mutex);
-  std::atomic<bool> used{false};  ///< Since the LRU's hand last passed; relaxed.
+  std::atomic<bool> earned{false};  ///< Worth a lease (second_access); relaxed.
+  std::atomic<bool> used{false};    ///< Since the LRU's hand last passed; relaxed.
   /// Open files of this gateway: while there are none, nobody has the inode's pages mapped.
   std::atomic<uint32_t> opens{0};
 };

@@ -64,7 +64,8 @@ class LeaseProvider {
   /// Gives the lease back; the writer proceeds. Idempotent. Never waits for the cluster or for a callback.
   virtual void Release(LeaseKey key) = 0;
 
-  /// Keeps an inode alive for a file that is open here without the backend knowing. Blocks as Acquire does.
+  /// Keeps an inode alive for a file that is open here without the backend knowing. Call with a lease held:
+  /// if it is still held afterwards, the pin counts. Does not block; the provider outlives the pin.
   /// kUnsupported: open the backend's file instead.
   virtual Result<std::unique_ptr<OpenPin>> PinOpen(const NodeRef& node) = 0;
 

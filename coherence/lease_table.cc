@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <random>
 
-#include "base/log.h"
-
 namespace ocfsgw::coherence {
 namespace {
 
@@ -27,7 +25,8 @@ LeaseTable::LeaseTable(const LeaseConfig& config, Backend& backend, LeaseProvide
       timers_(timers),
       clock_(clock),
       metrics_(metrics),
-      session_(std::random_device{}() | uint64_t{std::random_device{}()} << 32) {}
+      session_(std::random_device{}() | uint64_t{std::random_device{}()} << 32),
+      second_access_(config.second_access) {}
 
 LeaseTable::~LeaseTable() = default;
 
@@ -86,7 +85,7 @@ TimePoint LeaseTable::HoldOffEnd(const Inode& inode) const {
 }
 
 std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency) {
-  if (provider_ == nullptr) return std::nullopt;
+  if (provider_ == nullptr || !EarnsLease(*inode)) return std::nullopt;
   inode->used.store(true, std::memory_order_relaxed);
   const bool urgent = urgency != Urgency::kMetadata;
   const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline;
@@ -97,7 +96,8 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
     bool acquiring = false;
     {
       MutexLock lock(inode->mutex);
-      if (inode->state.serving()) return View(*inode);
+      inode->idle.OnAsked(clock_.Now(), config_.lease_idle);
+      if (inode->state.serving() && !Void(*inode)) return View(*inode);
       const bool contended = urgency == Urgency::kPages && inode->hold_off.contended(config_.hold_off);
       todo = Note(inode, *inode, inode->state.OnWant(urgent, clock_.Now(), contended));
       acquiring = inode->state.phase() == LeasePhase::kAcquiring;
@@ -108,7 +108,7 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
     while (inode->state.phase() == LeasePhase::kAcquiring) {
       if (!inode->changed.WaitUntil(inode->mutex, deadline)) return std::nullopt;
     }
-    if (inode->state.held()) return View(*inode);
+    if (inode->state.held() && !Void(*inode)) return View(*inode);
   }
   return std::nullopt;
 }
@@ -119,23 +119,23 @@ void LeaseTable::EndStaleness(const InodePtr& inode) {
 
 std::optional<LeaseView> LeaseTable::Held(const Inode& inode) const {
   MutexLock lock(inode.mutex);
-  if (!inode.state.held()) return std::nullopt;
+  if (!inode.state.held() || Void(inode)) return std::nullopt;
   return View(inode);
 }
 
 bool LeaseTable::StillHeld(const Inode& inode, uint32_t epoch) const {
   MutexLock lock(inode.mutex);
-  return inode.state.held() && inode.state.epoch() == epoch;
+  return inode.state.held() && inode.state.epoch() == epoch && !Void(inode);
 }
 
 bool LeaseTable::Trust(Inode& inode, uint32_t epoch) {
   MutexLock lock(inode.mutex);
-  return inode.state.Trust(epoch);
+  return !Void(inode) && inode.state.Trust(epoch);
 }
 
 bool LeaseTable::MayKeepPages(const Inode& inode) const {
   MutexLock lock(inode.mutex);
-  return inode.state.MayKeepPages();
+  return !Void(inode) && inode.state.MayKeepPages();
 }
 
 bool LeaseTable::IsDirectory(const Inode& inode) const {
@@ -175,7 +175,7 @@ bool LeaseTable::ReviveNames(const InodePtr& directory,
   if (!std::all_of(names.begin(), names.end(), is_true)) return false;
   bool revived = false;
   Step(directory, [&](Inode& i) REQUIRES(i.mutex) {
-    revived = i.state.OnRevived(view->epoch, mark);
+    revived = !Void(i) && i.state.OnRevived(view->epoch, mark);
     return LeaseActions{};
   });
   return revived;
@@ -184,7 +184,7 @@ bool LeaseTable::ReviveNames(const InodePtr& directory,
 bool LeaseTable::AnswerUnder(const InodePtr& inode, uint32_t epoch, const std::function<void()>& send) {
   {
     MutexLock lock(inode->mutex);
-    if (!inode->state.BeginReply(epoch)) return false;
+    if (Void(*inode) || !inode->state.BeginReply(epoch)) return false;
   }
   send();
   Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.EndReply(); });
@@ -309,6 +309,7 @@ void LeaseTable::Acquire(const InodePtr& inode) {
   bool distrusted = false;
   Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
     i.key = grant->key;
+    i.losses = losses;
     i.hold_off.OnGranted(clock_.Now());
     const LeaseActions actions = i.state.OnGranted();
     if (!actions.release) {
@@ -380,14 +381,6 @@ void LeaseTable::OnRecall(InodeId id, LeaseKey key) {
     return i.state.OnRecall(HoldOffEnd(i), MayGoAtOnce(i));
   };
   Step(inode, recall, false);
-}
-
-void LeaseTable::OnLeasesLost(const std::string& why) {
-  losses_.fetch_add(1);
-  log::Warning("all leases are lost: {}; reads go to the shared file system", why);
-  for (const InodePtr& inode : HeldInodes()) {
-    Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.OnLost(); });
-  }
 }
 
 Status LeaseTable::Barrier() {

@@ -19,6 +19,7 @@
 #include "coherence/kernel_cache.h"
 #include "coherence/lease_provider.h"
 #include "coherence/recall_memory.h"
+#include "coherence/second_access.h"
 
 namespace ocfsgw::coherence {
 
@@ -32,6 +33,10 @@ struct LeaseConfig {
   /// Above 0: what was known of an inode is served for so long after a recall, which then waits for nothing,
   /// and no lease is asked for meanwhile.
   Duration max_staleness{};
+  /// Above 0: a lease that nobody has asked for during that time is given back; what is stored stays.
+  Duration lease_idle{};
+  /// Above 0: an inode of which nothing is stored gets a lease at its second access within that time only.
+  Duration second_access{};
 };
 
 enum class Urgency {
@@ -65,6 +70,8 @@ class LeaseTable final : public LeaseListener {
   /// A view under a lease, or nothing if none can be had now: ask the backend then. May block until the lock
   /// manager has granted the lease, at most for the recall deadline.
   std::optional<LeaseView> Want(const InodePtr& inode, Urgency urgency);
+  /// From now on leases are given back after config().lease_idle. Call once.
+  void StartIdleSweep();
   /// Ends what max_staleness allows for this inode: what is known turned out to be of no use.
   void EndStaleness(const InodePtr& inode);
   /// A view if the lease is held now. Never blocks.
@@ -103,6 +110,9 @@ class LeaseTable final : public LeaseListener {
   Status Barrier();
 
   size_t held() const;
+  /// The lease, if there is one, went with all others: what is known belongs to no lease any more, although
+  /// the inode's own state does not say so yet.
+  bool Void(const Inode& inode) const REQUIRES(inode.mutex) { return inode.losses != losses_.load(); }
   const LeaseConfig& config() const { return config_; }
   /// A local change begins, or a lease was recalled: what that does to the hold-off.
   void NoteTaken(Inode& inode) const REQUIRES(inode.mutex);
@@ -146,6 +156,9 @@ class LeaseTable final : public LeaseListener {
   /// Names are used only after a look at the directory's attributes, pages that nobody has mapped after one
   /// at the file's: such a lease is given back before they are taken back.
   static bool MayGoAtOnce(const Inode& inode) REQUIRES(inode.mutex);
+  bool EarnsLease(Inode& inode);
+  void SweepIdle();
+  void DropVoid(std::shared_ptr<std::vector<InodePtr>> inodes);
   std::vector<InodePtr> HeldInodes() const;
 
   const LeaseConfig config_;
@@ -161,6 +174,7 @@ class LeaseTable final : public LeaseListener {
   std::atomic<uint64_t> next_salt_{1};
   std::atomic<uint64_t> losses_{0};  ///< How often the provider lost all leases.
   RecallMemory taken_;
+  SecondAccess second_access_;
   std::array<Shard, kShards> shards_;
 
   mutable Mutex lru_mutex_;

@@ -30,7 +30,7 @@ class PageRequest {
   bool AnswerUnder(uint32_t epoch, const Send& send) {
     {
       MutexLock lock(inode_->mutex);
-      if (!inode_->state.BeginReply(epoch)) return false;
+      if (leases_.Void(*inode_) || !inode_->state.BeginReply(epoch)) return false;
       Forget(*inode_);
     }
     send();

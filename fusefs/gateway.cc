@@ -31,13 +31,11 @@ constexpr rlim_t kDescriptorReserve = 2048;
 /// Share of memory= that the page store's memory tier gets; the rest is for queues, memtables and metadata.
 constexpr uint64_t kBlockCacheShare = 4;
 
-/// Raises the soft limit to the hard one; how many leases that leaves room for. A lease costs a descriptor,
-/// an open file up to two.
+/// How many leases the limit of open files leaves room for. A lease costs a descriptor, an open file up to
+/// two.
 size_t LeasesByDescriptors() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur <= kDescriptorReserve * 2) return std::max<rlim_t>(limit.rlim_cur / 4, 16);
   return (limit.rlim_cur - kDescriptorReserve) / 2;
 }
@@ -93,11 +91,14 @@ Status Gateway::Mount() {
   }
   config.recall_deadline = options_.recall_deadline;
   config.max_staleness = options_.max_staleness;
+  config.lease_idle = options_.lease_idle;
+  config.second_access = options_.second_access;
   config.hold_off = {options_.hold_off, kHoldOffGrowth * options_.hold_off, options_.hold_off};
   table_ =
       std::make_unique<coherence::LeaseTable>(config, *backend_, leases_.provider.get(), *store_, notifier_,
                                               acquirers_, timers_, clock_, coherence_metrics_);
   if (leases_.provider) leases_.provider->Start(table_.get());
+  table_->StartIdleSweep();
   fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_);
   OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());
   if (shared_ != nullptr) grants_ = std::make_unique<GrantTable>(shared_->grants);

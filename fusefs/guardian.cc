@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,14 +37,6 @@ constexpr milliseconds kTakeBackLate{30'000};
 /// A killed process whose threads are in system calls may take long, or wait for a lease that is still held.
 constexpr milliseconds kDeathSoon{200};
 
-/// Descriptors are the gateway's many, so the lowest free one may be above the usual soft limit.
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 milliseconds Since(Clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 }
@@ -63,20 +54,20 @@ int Guardian::Run(const Gateway& gateway) {
     Say(log::Level::kError, "cannot read /proc/self/fd: is /proc mounted?");
     return kExitRuntime;
   }
-  RaiseDescriptorLimit();
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   for (uint32_t restarts = 0;; ++restarts) {
     SharedState* const state = SharedState::Map();
-    if (state == nullptr) {
+    if (state == nullptr)
       Say(log::Level::kError, Status::LastErrno("memory to share with the gateway").ToString());
-      return kExitRuntime;
-    }
-    state->guardian = getpid();
-    state->restarts = restarts;
-    state->dead_mount = dead_mount_;
     const auto started = Clock::now();
-    gateway_ = Start(gateway, *state);
-    if (gateway_ < 0) return kExitRuntime;
+    gateway_ = state == nullptr ? 0 : Start(gateway, *state, restarts);
+    if (gateway_ == 0) {
+      // Whoever lacked memory or processes may have them in a moment, and there is a mount to be served.
+      if (state != nullptr) SharedState::Unmap(state);
+      if (restarts == 0) return kExitRuntime;
+      if (const auto code = Pause({})) return *code;
+      continue;
+    }
     startup_.HandOver();
     title_.Set(kName, options_.mountpoint);
     End end = Watch(*state);
@@ -94,10 +85,13 @@ int Guardian::Run(const Gateway& gateway) {
   }
 }
 
-pid_t Guardian::Start(const Gateway& gateway, SharedState& state) {
+pid_t Guardian::Start(const Gateway& gateway, SharedState& state, uint32_t restarts) {
+  state.guardian = getpid();
+  state.restarts = restarts;
+  state.dead_mount = dead_mount_;
   const auto pid = static_cast<pid_t>(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
   if (pid < 0) Say(log::Level::kError, Status::LastErrno("starting the gateway").ToString());
-  if (pid != 0) return pid;
+  if (pid != 0) return std::max(pid, 0);
 
   title_.Restore();
   prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -190,11 +184,17 @@ std::optional<int> Guardian::AfterDeath(SharedState& state, End& end, std::chron
   const bool stopping = stop_;
   Say(log::Level::kError, fmt::format("the gateway of {} {}", options_.mountpoint, end.why));
   TakeOver(state, end);
-  std::optional<milliseconds> delay;
-  if (!stopping) delay = policy_.OnFailure(served);
-  if (!stopping && !delay) {
-    Say(log::Level::kError, fmt::format("{} is unmounted: the gateway died {} times in a row",
-                                        options_.mountpoint, RestartPolicy::kFailuresMax));
+  if (!stopping) return Pause(served);
+  UnmountDead(options_.mountpoint, dead_mount_);
+  return kExitRuntime;
+}
+
+std::optional<int> Guardian::Pause(std::chrono::nanoseconds served) {
+  const std::optional<milliseconds> delay = policy_.OnFailure(served);
+  if (!delay) {
+    Say(log::Level::kError,
+        fmt::format("{} is unmounted: the gateway died, or could not be started, {} times in a row",
+                    options_.mountpoint, RestartPolicy::kFailuresMax));
   }
   const auto start = Clock::now();
   while (delay && !stop_ && Since(start) < *delay) WaitForSignal(*delay - Since(start));

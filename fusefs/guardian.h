@@ -44,7 +44,8 @@ class Guardian {
     std::string why;
   };
 
-  pid_t Start(const Gateway& gateway, SharedState& state);
+  /// The process, or 0 if it cannot be started.
+  pid_t Start(const Gateway& gateway, SharedState& state, uint32_t restarts);
   End Watch(SharedState& state);
   void WaitForSignal(std::chrono::milliseconds limit);
   bool Reap(End& end);
@@ -54,6 +55,8 @@ class Guardian {
   void GiveLeasesBack(int session_fd) const;
   /// Starts over: the exit status if there is to be no other gateway.
   std::optional<int> AfterDeath(SharedState& state, End& end, std::chrono::nanoseconds served);
+  /// Waits before the next start, unless there is to be none. `served`: how long the last one did.
+  std::optional<int> Pause(std::chrono::nanoseconds served);
   void Say(log::Level level, const std::string& line) const;
 
   const MountOptions& options_;

@@ -12,7 +12,8 @@
 namespace ocfsgw::fusefs {
 namespace {
 
-/// An inode has up to three lock files, and those of leases given back make the next validation cheap.
+/// An inode has two lock files (three while it is open without a lease), and those of leases given back make
+/// the next validation cheap.
 constexpr size_t kLockFilesPerLease = 4;
 
 /// File systems whose writers are all on this machine (linux/magic.h; XFS and ZFS from their own headers).

@@ -5,6 +5,7 @@
 
 #include "base/exit_code.h"
 #include "base/log.h"
+#include "fusefs/descriptor_limit.h"
 #include "fusefs/gateway.h"
 #include "fusefs/guardian.h"
 #include "fusefs/mount_options.h"
@@ -79,6 +80,10 @@ int main(int argc, char** argv) {
   }
   const ocfsgw::fusefs::MountOptions& options = command->options;
   ocfsgw::fusefs::Startup startup(options.foreground);
+  // Also for the guardian: its descriptors are the gateway's many.
+  if (const Status enough = ocfsgw::fusefs::RaiseDescriptorLimit(); !enough.ok()) {
+    return startup.Fail(ocfsgw::kExitUsage, enough.ToString());
+  }
   if (!options.guardian) return Run(options, startup, nullptr);
   ocfsgw::fusefs::ProcessTitle title(argc, argv);
   ocfsgw::fusefs::Guardian guardian(options, title, startup);

@@ -28,6 +28,8 @@ struct MountOptions {
   std::chrono::milliseconds hold_off{500};
   std::chrono::milliseconds max_staleness{0};
   TrustNames trust_names = TrustNames::kSafe;
+  std::chrono::seconds lease_idle{600};
+  std::chrono::seconds second_access{0};
   bool guardian = true;
   uint64_t memory_bytes = 256ULL << 20;  ///< For the store's block cache and the queues.
   std::string metrics_address;           ///< ADDR:PORT, or empty: no endpoint.
@@ -48,7 +50,11 @@ struct CommandLine {
 /// user.
 Result<CommandLine> ParseCommandLine(int argc, const char* const* argv);
 
+/// What --help prints.
+std::string HelpText();
 /// The table of mount options as docs/OPERATIONS.md shows it (Markdown).
 std::string OptionsMarkdown();
+/// The same as the list in docs/man/ocfsgw.8 (mdoc).
+std::string OptionsMan();
 
 }  // namespace ocfsgw::fusefs

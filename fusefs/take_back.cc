@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <system_error>
 #include <vector>
 
 namespace ocfsgw::fusefs {
@@ -26,17 +27,27 @@ bool WantsAnswer(uint32_t opcode) {
          opcode != FUSE_NOTIFY_REPLY;
 }
 
+/// None, if memory or processes are short: nobody is left who could do this instead of the guardian.
+template <typename Body>
+std::thread StartThread(const Body& body) {
+  try {
+    return std::thread(body);
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 TakeBack::TakeBack(int session_fd, const GrantSlots& grants) : session_fd_(session_fd), grants_(grants) {
   fcntl(session_fd_, F_SETFL, fcntl(session_fd_, F_GETFL) | O_NONBLOCK);
-  answers_ = std::thread([this] { AnswerRequests(); });
+  answers_ = StartThread([this] { AnswerRequests(); });
 }
 
 TakeBack::~TakeBack() {
   if (attributes_.joinable()) attributes_.join();
   stop_.store(true);
-  answers_.join();
+  if (answers_.joinable()) answers_.join();
 }
 
 void TakeBack::AnswerRequests() {
@@ -62,22 +73,26 @@ void TakeBack::Start() {
     MutexLock lock(mutex_);
     running_ = 1;
   }
-  attributes_ = std::thread([this] {
+  attributes_ = StartThread([this] {
     InvalidateAttributes();
-    std::vector<std::thread> threads(kThreads);
-    for (auto& thread : threads) thread = std::thread([this] { InvalidatePages(); });
-    for (auto& thread : threads) thread.join();
+    std::vector<std::thread> others(kThreads - 1);
+    for (auto& thread : others) thread = StartThread([this] { InvalidatePages(); });
+    InvalidatePages();
+    for (auto& thread : others) {
+      if (thread.joinable()) thread.join();
+    }
     MutexLock lock(mutex_);
     running_ = 0;
     changed_.NotifyAll();
   });
+  if (!attributes_.joinable()) InvalidateAttributes();  // pages may have to be waited for, which Wait bounds
 }
 
 bool TakeBack::Wait(std::chrono::milliseconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   MutexLock lock(mutex_);
   while (running_ > 0) {
-    if (!changed_.WaitUntil(mutex_, deadline)) return running_ == 0;
+    if (!attributes_.joinable() || !changed_.WaitUntil(mutex_, deadline)) return running_ == 0;
   }
   return true;
 }

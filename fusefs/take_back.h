@@ -27,7 +27,8 @@ class TakeBack {
   TakeBack(const TakeBack&) = delete;
   TakeBack& operator=(const TakeBack&) = delete;
 
-  /// Starts to invalidate: attributes of all inodes, then pages of all. Call once.
+  /// Starts to invalidate: attributes of all inodes, then pages of all. Call once. Without a thread to be had
+  /// only the attributes, and Wait says no at once: cut the connection then.
   void Start();
   /// Whether all is done within `limit` from now.
   bool Wait(std::chrono::milliseconds limit) EXCLUDES(mutex_);

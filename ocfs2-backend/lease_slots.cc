@@ -59,6 +59,12 @@ std::optional<InodeId> LeaseSlots::Recall(LeaseKey key) {
   return std::nullopt;
 }
 
+std::optional<InodeId> LeaseSlots::InodeOf(LeaseKey key) {
+  MutexLock lock(mutex_);
+  const Slot* slot = Find(key);
+  return slot == nullptr ? std::nullopt : std::optional(slot->inode);
+}
+
 void LeaseSlots::Release(LeaseKey key) {
   std::shared_ptr<LeaseHold> dropped;
   MutexLock lock(mutex_);

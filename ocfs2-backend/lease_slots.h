@@ -38,6 +38,8 @@ class LeaseSlots {
   bool Finish(coherence::LeaseKey key) EXCLUDES(mutex_);
   /// Marks a lease as recalled. Its inode, if the listener is to be told.
   std::optional<InodeId> Recall(coherence::LeaseKey key) EXCLUDES(mutex_);
+  /// The inode of a lease that has not been released.
+  std::optional<InodeId> InodeOf(coherence::LeaseKey key) EXCLUDES(mutex_);
   /// Gives the lease back, frees the slot. Idempotent.
   void Release(coherence::LeaseKey key) EXCLUDES(mutex_);
   /// Recalls every lease without telling: the listener has been told that all are void.

@@ -28,7 +28,15 @@ bool Flock(const UniqueFd& fd, int operation) {
 void LockFile::Close() {
   if (!owner_) return;
   fd_ = UniqueFd();
-  owner_->OnClosed(name_);
+  owner_->OnClosed(name_, false);
+  owner_.reset();
+}
+
+void LockFile::CloseForGood() {
+  if (!owner_) return;
+  fd_ = UniqueFd();
+  owner_->OnClosed(name_, true);
+  owner_->Trim(true);
   owner_.reset();
 }
 
@@ -43,6 +51,8 @@ Result<std::shared_ptr<LockFiles>> LockFiles::Join(const std::string& dlmfs, con
   if (!Flock(directory, LOCK_SH)) return Status::LastErrno("flock");
   std::shared_ptr<LockFiles> files(new LockFiles(std::move(root), std::move(directory), budget));
   OCFSGW_RETURN_IF_ERROR(files->ListExisting());
+  while (files->Trim(true)) {
+  }
   return files;
 }
 
@@ -60,33 +70,40 @@ Status LockFiles::ListExisting() {
   }
   ::closedir(listing);
   MutexLock lock(mutex_);
-  for (auto& name : names) entries_[name].closed = closed_.insert(closed_.end(), name);
+  for (auto& name : names) {
+    Entry& entry = entries_[name];
+    entry.obsolete = name[0] == static_cast<char>(LockKind::kOpen);  // of a gateway that was killed
+    entry.closed = closed_.insert(entry.obsolete ? closed_.begin() : closed_.end(), name);
+  }
   return Status::Ok();
 }
 
 Result<LockFile> LockFiles::Open(const std::string& name) {
-  Trim();
+  Trim(false);
   {
     MutexLock lock(mutex_);
-    Entry& entry = entries_.try_emplace(name, Entry{0, false, closed_.end()}).first->second;
+    Entry& entry = entries_.try_emplace(name, Entry{0, false, false, closed_.end()}).first->second;
     if (entry.unlinking) return Status(StatusCode::kBusy, "lock file is being removed");
     if (entry.closed != closed_.end()) closed_.erase(std::exchange(entry.closed, closed_.end()));
+    entry.obsolete = false;
     ++entry.users;
   }
   UniqueFd fd(
       Retry([&] { return ::openat(directory_.get(), name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600); }));
   if (!fd) {
     const Status failed = Status::LastErrno("lock file");
-    OnClosed(name);  // it may exist all the same
+    OnClosed(name, false);  // it may exist all the same
     return failed;
   }
   return LockFile(shared_from_this(), name, std::move(fd));
 }
 
-void LockFiles::OnClosed(const std::string& name) {
+void LockFiles::OnClosed(const std::string& name, bool obsolete) {
   MutexLock lock(mutex_);
   Entry& entry = entries_.find(name)->second;
-  if (--entry.users == 0) entry.closed = closed_.insert(closed_.end(), name);
+  if (--entry.users > 0) return;
+  entry.obsolete = obsolete;
+  entry.closed = closed_.insert(obsolete ? closed_.begin() : closed_.end(), name);
 }
 
 size_t LockFiles::known() const {
@@ -94,13 +111,13 @@ size_t LockFiles::known() const {
   return entries_.size();
 }
 
-void LockFiles::Trim() {
-  const std::vector<std::string> names = TakeOldest();
-  if (names.empty()) return;
+bool LockFiles::Trim(bool obsolete) {
+  const std::vector<std::string> names = TakeOldest(obsolete);
+  if (names.empty()) return false;
   const std::vector<std::string> gone = UnlinkAlone(names);
   MutexLock lock(mutex_);
   for (const auto& name : gone) entries_.erase(name);
-  if (gone.size() == names.size()) return;
+  if (gone.size() == names.size()) return true;
   trim_at_ = entries_.size() + kTrimAgainAfter;
   for (const auto& name : names) {
     const auto it = entries_.find(name);
@@ -108,15 +125,19 @@ void LockFiles::Trim() {
     it->second.unlinking = false;
     it->second.closed = closed_.insert(closed_.begin(), name);
   }
+  return !gone.empty();
 }
 
-std::vector<std::string> LockFiles::TakeOldest() {
+std::vector<std::string> LockFiles::TakeOldest(bool obsolete) {
   std::vector<std::string> names;
   MutexLock lock(mutex_);
-  if (entries_.size() < std::max(budget_, trim_at_)) return names;
-  trim_at_ = 0;
+  if (!obsolete) {
+    if (entries_.size() < std::max(budget_, trim_at_)) return names;
+    trim_at_ = 0;
+  }
   while (!closed_.empty() && names.size() < kTrimBatch) {
     Entry& entry = entries_.find(closed_.front())->second;
+    if (obsolete && !entry.obsolete) break;
     entry.unlinking = true;
     entry.closed = closed_.end();
     names.push_back(std::move(closed_.front()));

@@ -32,6 +32,9 @@ class LockFile {
 
   int fd() const { return fd_.get(); }
   void Close();
+  /// Closes it, and has it unlinked as soon as that may be: the lock is to leave the node. May wait for the
+  /// cluster.
+  void CloseForGood();
 
  private:
   std::shared_ptr<LockFiles> owner_;
@@ -44,7 +47,8 @@ class LockFile {
 ///
 /// A closed lock file stays: the node keeps the lock (at PR, until a writer elsewhere wants it), so that
 /// opening it again costs no message, and the value block with it. Each costs kernel memory for as long as it
-/// exists (docs/OPERATIONS.md), so beyond a budget those that were closed longest ago are unlinked.
+/// exists (docs/OPERATIONS.md), so beyond a budget those that were closed longest ago are unlinked. Files of
+/// open locks are obsolete as soon as they are closed (open_pins.h), and are unlinked first.
 ///
 /// Unlinking a lock file that somebody has open can panic the kernel (CVE-2022-49337; with the fix there is
 /// still no guard between lookup and open). Hence who may unlink is settled by flock(2) on directories of
@@ -76,15 +80,17 @@ class LockFiles : public std::enable_shared_from_this<LockFiles> {
   struct Entry {
     size_t users = 0;
     bool unlinking = false;
+    bool obsolete = false;                    // in closed_ before all that are not
     std::list<std::string>::iterator closed;  // in closed_, if there is no user and it is not being unlinked
   };
 
   LockFiles(UniqueFd root, UniqueFd directory, size_t budget)
       : root_(std::move(root)), directory_(std::move(directory)), budget_(budget) {}
   Status ListExisting() EXCLUDES(mutex_);
-  void OnClosed(const std::string& name) EXCLUDES(mutex_);
-  void Trim() EXCLUDES(mutex_);
-  std::vector<std::string> TakeOldest() EXCLUDES(mutex_);
+  void OnClosed(const std::string& name, bool obsolete) EXCLUDES(mutex_);
+  // Unlinks some of those that are obsolete, or else beyond the budget; whether there were any.
+  bool Trim(bool obsolete) EXCLUDES(mutex_);
+  std::vector<std::string> TakeOldest(bool obsolete) EXCLUDES(mutex_);
   // Unlinks if no other gateway uses the domain; the names that are gone then.
   std::vector<std::string> UnlinkAlone(const std::vector<std::string>& names);
 

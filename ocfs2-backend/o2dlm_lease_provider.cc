@@ -42,14 +42,6 @@ class HeldLock final : public LeaseHold {
   const LockFile file_;
 };
 
-class HeldPin final : public coherence::OpenPin {
- public:
-  explicit HeldPin(LockFile file) : file_(std::move(file)) {}
-
- private:
-  const LockFile file_;
-};
-
 // Lock files get no descriptor from this number on (the kernel hands out the lowest): what the backend needs
 // to serve inodes without a lease must be left.
 int DescriptorMax() {
@@ -92,6 +84,7 @@ void O2dlmLeaseProvider::Start(coherence::LeaseListener* listener) {
 
 void O2dlmLeaseProvider::Stop() {
   recalls_.Stop();
+  pinners_.Stop();
   slots_.Close();
 }
 
@@ -159,8 +152,16 @@ void O2dlmLeaseProvider::ReadValueBlock(InodeId inode, Locks& locks) const {
 }
 
 Result<std::unique_ptr<coherence::OpenPin>> O2dlmLeaseProvider::PinOpen(const NodeRef& node) {
-  OCFSGW_ASSIGN_OR_RETURN(LockFile file, OpenLock(LockKind::kOpen, node->id()));
-  return std::unique_ptr<coherence::OpenPin>(std::make_unique<HeldPin>(std::move(file)));
+  return pins_.Add(node->id());
+}
+
+void O2dlmLeaseProvider::Release(LeaseKey key) {
+  const auto inode = slots_.InodeOf(key);
+  const bool posted = inode && pins_.NeedLock(*inode) && pinners_.Post([this, key, id = *inode] {
+    pins_.Lock(id);
+    slots_.Release(key);
+  });
+  if (!posted) slots_.Release(key);
 }
 
 int64_t O2dlmLeaseProvider::StampGuardNs() const { return kWriterTickNs + options_.clock_skew_ns_max; }

@@ -8,10 +8,12 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/executor.h"
 #include "coherence/lease_provider.h"
 #include "ocfs2-backend/lease_slots.h"
 #include "ocfs2-backend/lock_files.h"
 #include "ocfs2-backend/lock_name.h"
+#include "ocfs2-backend/open_pins.h"
 #include "ocfs2-backend/recall_thread.h"
 
 namespace ocfsgw::ocfs2 {
@@ -68,13 +70,17 @@ class O2dlmLeaseProvider final : public coherence::LeaseProvider {
   /// ESTALE when the block number now belongs to an inode of another generation; kUnavailable while the
   /// domain is lost.
   Result<coherence::LeaseGrant> Acquire(const coherence::NodeRef& node) override;
-  void Release(coherence::LeaseKey key) override { slots_.Release(key); }
+  /// With a file of the inode open, a thread of its own takes the open lock first, which takes a message or
+  /// two.
+  void Release(coherence::LeaseKey key) override;
   Result<std::unique_ptr<coherence::OpenPin>> PinOpen(const coherence::NodeRef& node) override;
   Status Barrier() override { return recalls_.Barrier(); }
   int64_t StampGuardNs() const override;
 
  private:
   static constexpr size_t kBadLocksMax = 3;
+  static constexpr size_t kPinThreads = 4;
+  static constexpr size_t kPinQueueMax = 65536;
   // The locks of one acquisition, and what the M lock's value block says.
   struct Locks {
     LockFile write;
@@ -111,6 +117,8 @@ class O2dlmLeaseProvider final : public coherence::LeaseProvider {
   const Clock& clock_;
   coherence::LeaseListener* listener_ = nullptr;  // set before the recall thread starts
   LeaseSlots slots_;
+  OpenPins pins_{[this](InodeId id) { return OpenLock(LockKind::kOpen, id); }};
+  AsioExecutor pinners_{{.name = "pin", .threads = kPinThreads, .queue_max = kPinQueueMax}};
   std::atomic<int> priming_{0};
 
   Mutex mutex_;

@@ -18,6 +18,13 @@ def timed(call):
     return (time.perf_counter() - started) * 1e6
 
 
+def make(directory, count):
+    os.makedirs(directory, exist_ok=True)
+    for i in range(int(count)):
+        with open(f"{directory}/{i}", "wb") as file:
+            file.write(bytes(3000))
+
+
 def append(directory, count):
     """Appends a byte to each file; microseconds of each write."""
     times = []
@@ -70,5 +77,5 @@ def looks_for(directory, count, seconds):
 
 
 if __name__ == "__main__":
-    actions = {f.__name__: f for f in (append, read_all, append_for, read_for, looks_for)}
+    actions = {f.__name__: f for f in (make, append, read_all, append_for, read_for, looks_for)}
     print(json.dumps(actions[sys.argv[1]](*sys.argv[2:])))

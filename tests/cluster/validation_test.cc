@@ -110,11 +110,19 @@ TEST_F(Validation, OfValueBlocksThatDiedWithTheirMaster) {
   ASSERT_TRUE(In(truth_, name_, "fsop create $d/new 10 1").ok());
   expect_the_truth("before");
   for (int round = 0; round < 2; ++round) {
-    ASSERT_TRUE(In(truth_, name_, "sync").ok());
+    // In the second round the last change was made while no gateway ran: its stamp is in the lost value block
+    // only.
+    if (round == 1) {
+      ASSERT_TRUE(gateway_.Unmount().ok());
+      ASSERT_TRUE(In(truth_, name_, "fsop overwrite $d/new 0 10 7 && fsop utimes $d/new 1000000000").ok());
+    }
+    const Outcome last = In(truth_, name_, std::string("sync; ") + kLook);
     ASSERT_TRUE(Lab().Kill(1).ok());
+    ASSERT_TRUE(gateway_.Mount().ok());
     // The reader's node recovers the locks while it is asked.
     const Outcome alone = In(gateway_.view(), name_, kLook, std::chrono::seconds(120));
     EXPECT_TRUE(alone.ok()) << alone.output;
+    EXPECT_EQ(alone.output, last.output);
     ASSERT_TRUE(Lab().Boot(1).ok());
     expect_the_truth("after the death of node 1");
     ASSERT_TRUE(

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -321,6 +322,28 @@ TEST_F(GuardianTest, SourceThatIsGoneIsTriedAgainAndTheDeadMountStaysMeanwhile) 
   EXPECT_GE(gateway_.Ctl("status").value("restarts", 0), 3);
   EXPECT_TRUE(gateway_.Unmount());
   EXPECT_FALSE(gateway_.mounted()) << "the dead mount is still there, below";
+}
+
+// Neither threads to take everything back nor memory to share can be had for a while.
+TEST_F(GuardianTest, AGuardianThatIsShortOfMemoryTriesAgain) {
+  ASSERT_NO_FATAL_FAILURE(Start("log=" + Log()));
+  const pid_t guardian = gateway_.guardian(), pid = gateway_.pid();
+  rlimit little{}, before{};
+  ASSERT_EQ(prlimit(guardian, RLIMIT_AS, nullptr, &before), 0);
+  little = before;
+  little.rlim_cur = 1 << 20;  // less than it has: nothing more
+  ASSERT_EQ(prlimit(guardian, RLIMIT_AS, &little, nullptr), 0);
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  EXPECT_TRUE(Eventually([&] { return Logged("memory to share with the gateway") >= 2; }))
+      << ReadFile(Log()).value_or("");
+  EXPECT_EQ(gateway_.guardian(), guardian);
+  ASSERT_EQ(prlimit(guardian, RLIMIT_AS, &before, nullptr), 0);
+  ChangeFiles();
+  EXPECT_TRUE(
+      Eventually([&] { return gateway_.pid() != 0 && ReadFile(gateway_.Mount(Name(0))).has_value(); }));
+  EXPECT_TRUE(ReadFile(gateway_.Mount(Name(0))) == ReadFile(gateway_.Source(Name(0))));
+  in_use_.clear();
+  EXPECT_TRUE(gateway_.Unmount());
 }
 
 TEST_F(GuardianTest, MountOverTheSourceIsReplaced) {

@@ -98,6 +98,21 @@ TEST_F(Refusals, MetricsPortTaken) {
   ExpectRefused(gateway_.Mounting(gateway_.Options(option)), 1, option);
 }
 
+TEST_F(Refusals, TooFewDescriptors) {
+  for (const char* limit : {"8", "32", "127"}) {
+    SCOPED_TRACE(limit);
+    ExpectRefused(RunProgram({"prlimit", std::string("--nofile=") + limit, GatewayMount::Program(),
+                              gateway_.Source(), gateway_.Mount(), "-o", gateway_.Options()}),
+                  1, std::string("the limit of open files is ") + limit);
+  }
+  const Outcome enough = RunProgram({"prlimit", "--nofile=128", GatewayMount::Program(), gateway_.Source(),
+                                     gateway_.Mount(), "-o", gateway_.Options()});
+  EXPECT_EQ(enough.exit_code, 0) << enough.err;
+  EXPECT_TRUE(WriteFile(gateway_.Source("f"), "x"));
+  EXPECT_EQ(ReadFile(gateway_.Mount("f")), "x");
+  EXPECT_EQ(gateway_.Ctl("status")["store"]["degraded"], false);
+}
+
 TEST_F(Refusals, LogFileCannotBeOpened) {
   ExpectRefused(gateway_.Mounting(gateway_.Options("log=" + gateway_.cache_dir())), 1, gateway_.cache_dir());
 }

@@ -99,6 +99,18 @@ TEST_P(PageStoreContract, TheNewestPutWins) {
   EXPECT_EQ(store_->Stats().bytes, 5U);
 }
 
+TEST_P(PageStoreContract, HasTellsWhatInodesHaveRecords) {
+  EXPECT_FALSE(store_->Has(InodeId{1, 1}));
+  Put(Block(1, 7), 1, "x");
+  EXPECT_TRUE(store_->Has(InodeId{1, 1}));
+  EXPECT_FALSE(store_->Has(InodeId{1, 2}));
+  EXPECT_FALSE(store_->Has(InodeId{2, 1}));
+  Settle();
+  EXPECT_TRUE(store_->Has(InodeId{1, 1}));
+  store_->DropInode(InodeId{1, 1});
+  EXPECT_FALSE(store_->Has(InodeId{1, 1}));
+}
+
 TEST_P(PageStoreContract, DropInodeForgetsThatInodeOnly) {
   for (uint64_t index = 0; index < 10; ++index) {
     Put(Block(1, index), 1, "gone");

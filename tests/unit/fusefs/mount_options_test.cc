@@ -53,6 +53,8 @@ TEST(ParseCommandLine, Defaults) {
   EXPECT_EQ(options.max_leases, 8192U);
   EXPECT_EQ(options.recall_deadline.count(), 5000);
   EXPECT_EQ(options.hold_off.count(), 500);
+  EXPECT_EQ(options.lease_idle.count(), 600);
+  EXPECT_EQ(options.second_access.count(), 0);
   EXPECT_EQ(options.memory_bytes, 256ULL << 20);
   EXPECT_EQ(options.metrics_address, "");
   EXPECT_EQ(options.log_file, "");
@@ -61,10 +63,11 @@ TEST(ParseCommandLine, Defaults) {
 }
 
 TEST(ParseCommandLine, EveryOption) {
-  const auto line =
-      Parse({"-f", "/s", "-o", "cache_dir=/c/../d,cache_size=16M,lease=o2dlm,dlmfs=/dlm2/,max_leases=1000000",
-             "/m", "-omax_staleness_ms=0,recall_deadline_ms=100,fcntl=node,memory=64M", "-o",
-             R"(metrics=localhost:9100,log=/l\,1,log_level=debug,ro,allow_other,fsname=a\,b)"});
+  const auto line = Parse(
+      {"-f", "/s", "-o", "cache_dir=/c/../d,cache_size=16M,lease=o2dlm,dlmfs=/dlm2/,max_leases=1000000", "/m",
+       "-omax_staleness_ms=0,recall_deadline_ms=100,lease_idle_s=0,second_access_s=86400,fcntl=node,memory="
+       "64M",
+       "-o", R"(metrics=localhost:9100,log=/l\,1,log_level=debug,ro,allow_other,fsname=a\,b)"});
   ASSERT_TRUE(line.ok()) << line.status().ToString();
   const MountOptions& options = line->options;
   EXPECT_TRUE(options.foreground);
@@ -74,6 +77,8 @@ TEST(ParseCommandLine, EveryOption) {
   EXPECT_EQ(options.dlmfs_dir, "/dlm2");
   EXPECT_EQ(options.max_leases, 1'000'000U);
   EXPECT_EQ(options.recall_deadline.count(), 100);
+  EXPECT_EQ(options.lease_idle.count(), 0);
+  EXPECT_EQ(options.second_access.count(), 86'400);
   EXPECT_EQ(options.memory_bytes, 64ULL << 20);
   EXPECT_EQ(options.metrics_address, "127.0.0.1:9100");
   EXPECT_EQ(options.log_file, "/l,1");
@@ -164,6 +169,8 @@ TEST(ParseCommandLine, RefusesEachWithItsLine) {
       {"hold_off_ms=9", "hold_off_ms=9: not a whole number from 10 to 60000"},
       {"recall_deadline_ms=600001", "recall_deadline_ms=600001: not a whole number from 100 to 600000"},
       {"max_staleness_ms=600001", "max_staleness_ms=600001: not a whole number from 0 to 600000"},
+      {"lease_idle_s=86401", "lease_idle_s=86401: not a whole number from 0 to 86400"},
+      {"second_access_s=1s", "second_access_s=1s: not a whole number from 0 to 86400"},
       {"fcntl=cluster", "fcntl=cluster: not implemented at present, only fcntl=node is"},
       {"fast=/sub", "fast=/sub: not implemented at present"},
       {"metrics=9100", "metrics=9100: not ADDR:PORT with an IPv4 address, an [IPv6] address or localhost"},
@@ -242,11 +249,20 @@ TEST(ParseCommandLine, HelpAndVersion) {
   EXPECT_THAT(help->text, HasSubstr("lease=auto|o2dlm|local|none\n"));
 }
 
+std::string Document(const std::string& name) {
+  std::ifstream file(OCFSGW_SOURCE_DIR "/docs/" + name);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Both are printed to be pasted when they are not there.
 TEST(OptionsMarkdown, IsInTheManual) {
-  std::ifstream file(OCFSGW_SOURCE_DIR "/docs/OPERATIONS.md");
-  std::stringstream manual;
-  manual << file.rdbuf();
-  EXPECT_THAT(manual.str(), HasSubstr("\n\n" + OptionsMarkdown() + "\n"));
+  EXPECT_THAT(Document("OPERATIONS.md"), HasSubstr("\n\n" + OptionsMarkdown() + "\n"));
+}
+
+TEST(OptionsMan, IsInTheManualPage) {
+  EXPECT_THAT(Document("man/ocfsgw.8"), HasSubstr("\n.Bl -tag -width Ds\n" + OptionsMan() + ".El\n"));
 }
 
 }  // namespace

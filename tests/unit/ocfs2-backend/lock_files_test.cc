@@ -1,5 +1,6 @@
 #include "ocfs2-backend/lock_files.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -96,6 +97,40 @@ TEST_F(LockFilesTest, FilesOfAnEarlierLifeGoFirst) {
   Touch(*files, 100, 120);
   for (int i = 100; i < 120; ++i) EXPECT_TRUE(Exists(i));
   EXPECT_LE(Count(), kBudget);
+}
+
+TEST_F(LockFilesTest, WhatIsClosedForGoodGoesAtOnceUnlessSomebodyElseHasTheDomain) {
+  const auto files = Join();
+  Touch(*files, 0, 3);
+  LockFile again = Open(*files, 0);
+  Open(*files, 0).CloseForGood();
+  EXPECT_TRUE(Exists(0)) << "is open";
+  again.CloseForGood();
+  EXPECT_FALSE(Exists(0));
+  EXPECT_TRUE(Exists(1));
+  auto other = Join();
+  Open(*files, 1).CloseForGood();
+  EXPECT_TRUE(Exists(1));
+  other.reset();
+  Open(*files, 2).CloseForGood();
+  EXPECT_FALSE(Exists(1));
+  EXPECT_FALSE(Exists(2));
+  EXPECT_EQ(files->known(), 0U);
+}
+
+TEST_F(LockFilesTest, OpenLocksOfAnEarlierLifeAreGoneOnceItHasJoined) {
+  std::filesystem::create_directory(dlmfs / kDomain);
+  for (int i = 0; i < 100; ++i) {
+    for (const char kind : {'O', 'M'}) {
+      std::string name = Name(i);
+      name[0] = kind;
+      const UniqueFd made(::open((dlmfs / kDomain + "/" + name).c_str(), O_CREAT | O_RDONLY, 0600));
+    }
+  }
+  EXPECT_EQ(Count(), 200U);
+  const auto files = Join();
+  EXPECT_EQ(Count(), 100U);
+  EXPECT_TRUE(Exists(99));
 }
 
 TEST_F(LockFilesTest, WhatIsNoLockFileIsLeftAlone) {

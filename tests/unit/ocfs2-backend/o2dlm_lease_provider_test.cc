@@ -166,6 +166,36 @@ TEST_F(O2dlmLeaseProviderTest, PrimesAnEmptyValueBlockOnceAndWithNoLockHeld) {
   EXPECT_TRUE(listener_.recalled().empty());
 }
 
+// See open_pins.h: O is taken between the recall and the end of the lease, and leaves the node with the last
+// pin.
+TEST_F(O2dlmLeaseProviderTest, AnOpenFileIsPinnedWhenItsLeaseIsGivenBackAndNoLonger) {
+  const NodeRef node = MakeInode(1);
+  const std::string open_lock = PathOf(LockKind::kOpen, node);
+  const auto grant = provider_->Acquire(node);
+  ASSERT_TRUE(grant.ok());
+  auto first = provider_->PinOpen(node), second = provider_->PinOpen(node);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_FALSE(IsHeld(LockKind::kOpen, node)) << "the lease is enough";
+  provider_->Release(grant->key);
+  while (IsHeld(LockKind::kMeta, node)) std::this_thread::yield();
+  EXPECT_TRUE(IsHeld(LockKind::kOpen, node));
+  first->reset();
+  EXPECT_TRUE(IsHeld(LockKind::kOpen, node));
+  second->reset();
+  EXPECT_FALSE(IsHeld(LockKind::kOpen, node));
+  EXPECT_NE(::access(open_lock.c_str(), F_OK), 0) << "closed, it would leave the lock with the node";
+}
+
+TEST_F(O2dlmLeaseProviderTest, AFileClosedUnderItsLeaseNeedsNoOpenLock) {
+  const NodeRef node = MakeInode(1);
+  const auto grant = provider_->Acquire(node);
+  ASSERT_TRUE(grant.ok());
+  ASSERT_TRUE(provider_->PinOpen(node).ok());
+  provider_->Release(grant->key);
+  EXPECT_FALSE(IsHeld(LockKind::kMeta, node)) << "at once";
+  EXPECT_FALSE(IsHeld(LockKind::kOpen, node));
+}
+
 TEST_F(O2dlmLeaseProviderTest, OneBadLockConcernsItsInodeOnly) {
   const NodeRef good = MakeInode(1), bad = MakeBadInode(2), worse = MakeBadInode(3);
   ASSERT_TRUE(Acquire(good).ok());
@@ -182,10 +212,10 @@ TEST_F(O2dlmLeaseProviderTest, SeveralBadLocksAreALostDomain) {
   ASSERT_TRUE(grant.ok());
   for (uint64_t ino = 2; ino <= 4; ++ino) {
     const NodeRef bad = MakeInode(ino);
-    const std::string path = PathOf(LockKind::kOpen, bad);
+    const std::string path = PathOf(LockKind::kWrite, bad);
     ASSERT_EQ(::unlink(path.c_str()), 0);
     ASSERT_EQ(::mknod(path.c_str(), S_IFSOCK | 0600, 0), 0);
-    const Status failed = provider_->PinOpen(bad).status();
+    const Status failed = Acquire(bad);
     EXPECT_TRUE(failed.Is(ino < 4 ? StatusCode::kBusy : StatusCode::kUnavailable)) << failed.ToString();
   }
   EXPECT_EQ(Losses(), 1);

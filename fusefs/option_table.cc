@@ -1,0 +1,183 @@
+#include "fusefs/option_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/path.h"
+#include "fusefs/option_values.h"
+
+namespace ocfsgw::fusefs {
+namespace {
+
+Status Refuse(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
+
+template <typename T>
+Status Assign(T& field, Result<uint64_t> value) {
+  if (value.ok()) {
+    field = T(*value);
+  }
+  return value.status();
+}
+
+Status AssignPath(std::string& field, std::string_view name, const std::string& value) {
+  if (value.empty()) {
+    return Refuse(fmt::format("{}= needs a path", name));
+  }
+  field = CanonicalPath(value);
+  return Status::Ok();
+}
+
+Status SetLease(MountOptions& options, std::string_view name, const std::string& value) {
+  static constexpr std::pair<std::string_view, LeaseMode> kModes[] = {{"auto", LeaseMode::kAuto},
+                                                                      {"o2dlm", LeaseMode::kO2dlm},
+                                                                      {"local", LeaseMode::kLocal},
+                                                                      {"none", LeaseMode::kNone}};
+  for (const auto& [mode_name, mode] : kModes) {
+    if (value == mode_name) {
+      options.lease = mode;
+      return Status::Ok();
+    }
+  }
+  return Refuse(fmt::format("{}={}: not one of auto, o2dlm, local, none", name, value));
+}
+
+Status SetLogLevel(MountOptions& options, std::string_view name, const std::string& value) {
+  const auto level = log::ParseLevel(value);
+  if (!level.ok()) {
+    return Refuse(fmt::format("{}={}: not one of debug, info, warning, error", name, value));
+  }
+  options.log_level = *level;
+  return Status::Ok();
+}
+
+Status SetNames(MountOptions& options, std::string_view name, const std::string& value) {
+  static constexpr std::pair<std::string_view, TrustNames> kChoices[] = {
+      {"none", TrustNames::kNone}, {"safe", TrustNames::kSafe}, {"all", TrustNames::kAll}};
+  for (const auto& [choice_name, choice] : kChoices) {
+    if (value == choice_name) {
+      options.trust_names = choice;
+      return Status::Ok();
+    }
+  }
+  return Refuse(fmt::format("{}={}: not one of none, safe, all", name, value));
+}
+
+Status SetMetrics(MountOptions& options, std::string_view name, const std::string& value) {
+  OCFSGW_ASSIGN_OR_RETURN(options.metrics_address, ParseListenAddress(name, value));
+  return Status::Ok();
+}
+
+/// For options of which only one value is implemented.
+Status AcceptOnly(std::string_view only, std::string_view name, const std::string& value) {
+  if (value == only) {
+    return Status::Ok();
+  }
+  return Refuse(fmt::format("{}={}: not implemented at present, only {}={} is", name, value, name, only));
+}
+
+using Options = MountOptions;
+using Name = std::string_view;
+using Value = const std::string&;
+
+constexpr OptionSpec kSpecs[] = {
+    {"cache_dir=", "DIR", "/var/cache/ocfsgw/HASH",
+     "directory of the page store and the control socket; one mount only", Use::kGateway,
+     [](Options& o, Name n, Value v) { return AssignPath(o.cache_dir, n, v); }},
+    {"cache_size=", "SIZE", "1G", "most disk space the page store takes, 16M or more", Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.cache_bytes, ParseSize(n, v, 16ULL << 20)); }},
+    {"memory=", "SIZE", "256M", "bound of the page store's block cache and queues, 64M or more",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.memory_bytes, ParseSize(n, v, 64ULL << 20)); }},
+    {"lease=", "auto|o2dlm|local|none", "auto", "who says that what is cached is current", Use::kGateway,
+     SetLease},
+    {"dlmfs=", "DIR", "/dlm", "where dlmfs is mounted", Use::kGateway,
+     [](Options& o, Name n, Value v) { return AssignPath(o.dlmfs_dir, n, v); }},
+    {"max_leases=", "N", "8192", "most leases held at a time, 1 to 1000000; one descriptor each",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.max_leases, ParseNumber(n, v, 1, 1'000'000)); }},
+    {"recall_deadline_ms=", "MS", "5000",
+     "longest time a writer elsewhere waits for this gateway, 100 to 600000", Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.recall_deadline, ParseNumber(n, v, 100, 600'000)); }},
+    {"guardian=", "0|1", "1",
+     "0, for debugging: nobody kills a gateway that hangs or restarts one that died, and the kernel is to "
+     "trust no attributes",
+     Use::kGateway, [](Options& o, Name n, Value v) { return Assign(o.guardian, ParseNumber(n, v, 0, 1)); }},
+    {"hold_off_ms=", "MS", "500",
+     "how long no lease is asked for after a writer took it, 10 to 60000; up to 60 times that while "
+     "leases do not last",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.hold_off, ParseNumber(n, v, 10, 60'000)); }},
+    {"max_staleness_ms=", "MS", "0",
+     "what was known of a file or directory may be served for so long after another changed it, 0 to 600000",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.max_staleness, ParseNumber(n, v, 0, 600'000)); }},
+    {"lease_idle_s=", "S", "600",
+     "a lease that nobody has asked for in so long is given back, up to 16 times later if it was missed the "
+     "last time; 0 to 86400, 0: never",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.lease_idle, ParseNumber(n, v, 0, 86'400)); }},
+    {"second_access_s=", "S", "0",
+     "a file or directory of which nothing is stored gets a lease only when it is accessed again within so "
+     "long, 0 to 86400; 0: at the first access",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.second_access, ParseNumber(n, v, 0, 86'400)); }},
+    {"names=", "none|safe|all", "safe",
+     "names that the kernel keeps under a lease: none; all, but before Linux 6.2 only those that do not "
+     "exist; all but directories' there, too, where nothing may be mounted below the mount point then",
+     Use::kGateway, SetNames},
+    {"fcntl=", "node|cluster", "node",
+     "only node at present: fcntl locks hold among the processes of this node", Use::kGateway,
+     [](Options&, Name n, Value v) { return AcceptOnly("node", n, v); }},
+    {"fast=", "DIR", "", "not implemented at present, refused", Use::kGateway,
+     [](Options&, Name n, Value v) {
+       return Refuse(fmt::format("{}={}: not implemented at present", n, v));
+     }},
+    {"metrics=", "ADDR:PORT", "",
+     "serve Prometheus metrics at http://ADDR:PORT/metrics; IPv4, [IPv6] or localhost", Use::kGateway,
+     SetMetrics},
+    {"log=", "FILE", "", "append the log to FILE, not to syslog (stderr with -f)", Use::kGateway,
+     [](Options& o, Name n, Value v) { return AssignPath(o.log_file, n, v); }},
+    {"log_level=", "debug|info|warning|error", "info", "least important messages to log", Use::kGateway,
+     SetLogLevel},
+    {"rw ro", "", "rw", "writable or read-only", Use::kLibfuse,
+     [](Options& o, Name n, Value) {
+       o.read_only = n == "ro";
+       return Status::Ok();
+     }},
+    {"allow_other", "", "", "other users than the one who mounts may use the mount", Use::kLibfuse},
+    {"default_permissions", "", "", "the kernel checks permissions by mode", Use::kLibfuse},
+    {"auto_unmount", "", "", "unmount when the gateway dies", Use::kLibfuse},
+    {"fsname=", "NAME", "SOURCE", "source as shown by mount(8)", Use::kLibfuse},
+    {"subtype=", "NAME", "ocfsgw", "type as shown by mount(8): fuse.NAME", Use::kLibfuse},
+    {"nodev dev", "", "nodev", "device files; mount(8) adds dev unless told nodev", Use::kLibfuse},
+    {"nosuid suid", "", "nosuid", "set-user-ID bits; mount(8) adds suid unless told nosuid", Use::kLibfuse},
+    {"exec noexec", "", "exec", "running programs", Use::kLibfuse},
+    {"async sync", "", "async", "whether every write is synchronous", Use::kLibfuse},
+    {"dirsync", "", "", "synchronous directory changes", Use::kLibfuse},
+    {"atime noatime", "", "atime", "access times, which the source's mount options decide", Use::kLibfuse},
+    {"defaults auto noauto nofail _netdev user user= users nouser owner noowner group nogroup diratime "
+     "nodiratime "
+     "relatime norelatime strictatime nostrictatime lazytime nolazytime silent loud comment= x-* X-*",
+     "", "", "for mount(8) and systemd only: accepted and ignored", Use::kIgnored},
+};
+
+}  // namespace
+
+std::span<const OptionSpec> OptionSpecs() { return kSpecs; }
+
+std::vector<std::string_view> Names(const OptionSpec& spec) {
+  std::vector<std::string_view> names;
+  for (size_t begin = 0; begin < spec.names.size();) {
+    const size_t end = std::min(spec.names.find(' ', begin), spec.names.size());
+    names.push_back(spec.names.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+std::string Label(const OptionSpec& spec) {
+  return fmt::format("{}{}", fmt::join(Names(spec), ", "), spec.argument);
+}
+
+}  // namespace ocfsgw::fusefs
