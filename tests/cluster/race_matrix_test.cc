@@ -120,7 +120,8 @@ class RaceMatrix : public testing::TestWithParam<Cell> {
     top_ = "matrix-" + std::to_string(NowNs());
     for (const int node : {1, 2}) {
       ASSERT_TRUE(Line(node)->Start(kLanes));
-      const Outcome mounted = Gateway(node).Mount();
+      ASSERT_TRUE(Gateway(node).Unmount().ok());
+      const Outcome mounted = Gateway(node).Mount(/*fresh=*/false, "names=all");
       ASSERT_TRUE(mounted.ok()) << mounted.output;
     }
     Must(1, "mkdir " + Path(kShared, ""));
@@ -133,7 +134,12 @@ class RaceMatrix : public testing::TestWithParam<Cell> {
       Must(1, "setxattr " + directory + "/f old");
     }
   }
-  static void TearDownTestSuite() { EXPECT_TRUE(Gateway(1).Unmount().ok()); }
+  static void TearDownTestSuite() {
+    for (const int node : {1, 2}) {
+      Lab().On(node, "pkill -x soak_worker");  // it keeps the mount busy
+      EXPECT_TRUE(Gateway(node).Unmount().ok());
+    }
+  }
 
  protected:
   static std::string Path(const std::string& mount, const std::string& name) {
