@@ -47,8 +47,12 @@ def nodes(filter):
 SIM = Test("cluster_simulation_test", "-*ManySeeds", 90)
 WRITE = "  OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));\n"
 TAKE_W = "  OCFSGW_ASSIGN_OR_RETURN(locks.write, OpenLock(LockKind::kWrite, inode));\n"
-TAKE_BACK_HERE = "    ForgetAttributes(inode);\n    ForgetPages(inode, ranges);\n    done();\n    return;\n  }"
+TAKE_BACK_HERE = ("    ForgetAttributes(inode, true);\n"
+                  "    if (const auto ino = inodes_->IdOf(inode)) ForgetPages(session_.load(), *ino, ranges);\n"
+                  "    done();\n    return;\n  }")
+INVALIDATE = "void KernelNotifier::Invalidate(InodeId"
 STATE, TABLE, NOTIFIER = "coherence/lease_state.cc", "coherence/lease_table.cc", "fusefs/kernel_notifier.cc"
+FS_NAMES, NAMES = "coherence/coherent_names.cc", "fusefs/name_table.cc"
 
 MUTANTS = [
     # --- what is served, and when it is taken back
@@ -56,10 +60,10 @@ MUTANTS = [
            (Edit(STATE, "void LeaseState::Drop(", "actions.distrust = trusted();", ""),),
            (state("LeaseState.*"),)),
     Mutant("distrust-before-release", "attributes are taken back before the lease is given back",
-           (Edit(TABLE, "void LeaseTable::Do(", "if (todo.actions.distrust) kernel_.ForgetAttributes(inode->id());", ""),
+           (Edit(TABLE, "void LeaseTable::Do(", "if (todo.actions.distrust && !kernel", "if (false && !kernel"),
             Edit(TABLE, "void LeaseTable::Do(", "if (todo.key.generation != 0) provider_->Release(todo.key);",
                  "if (todo.key.generation != 0) provider_->Release(todo.key);\n"
-                 "    if (todo.actions.distrust) kernel_.ForgetAttributes(inode->id());")),
+                 "    if (todo.actions.distrust) kernel_.ForgetAttributes(inode->id(), may_wait);")),
            (state("ProtocolRules.*"), SIM)),
     Mutant("trust-only-when-settled", "nothing is trusted while pages are suspect",
            (Edit(STATE, "bool LeaseState::Trust(", " || suspect()", ""),),
@@ -78,15 +82,42 @@ MUTANTS = [
            (Edit(STATE, "LeaseActions LeaseState::EndUncovered(", "TakeBackSuspects(actions);", ""),),
            (state("LeaseState.*"),)),
     Mutant("written-pages-taken-back", "pages of a WRITE are taken back after its answer",
-           (Edit("coherence/mutation.h", "~Mutation() {", "part.pages ? i.state.EndUncovered(part.ticket) : LeaseActions{}",
+           (Edit("coherence/mutation.h", "~Mutation() {", "part.uncovered ? i.state.EndUncovered(part.ticket) : LeaseActions{}",
                  "LeaseActions{}"),),
            (state("ProtocolRules.*"), SIM)),
     Mutant("suspect-from-the-start", "a page is suspect from before its READ touches the backend",
            (Edit("coherence/coherent_data.cc", "Status CoherentFs::Read(", "  request.BeginUncovered();\n", ""),),
            (state("ProtocolRules.*"), SIM)),
     Mutant("await-settled", "attributes are answered when the suspect pages have been taken back",
-           (Edit("coherence/coherent_names.cc", "CoherentFs::GetAttr(", "leases_.AwaitSettled(inode);", ""),),
+           (Edit(FS_NAMES, "CoherentFs::GetAttr(", "} else if (!leases_.AwaitSettled(", "} else if (false && !leases_.AwaitSettled("),),
            (state("ProtocolRules.*"), SIM)),
+    # --- names
+    Mutant("names-gate", "a directory's attributes are answered when its suspect names have been taken back",
+           (Edit(FS_NAMES, "CoherentFs::GetAttr(", "if (leases_.IsDirectory(*inode)) {", "if (inode->id().ino == 0) {"),),
+           (SIM,)),
+    Mutant("names-revalidation", "no trust is granted in the answer to a revalidation",
+           (Edit(NAMES, "bool NameTable::Offer(", "child.ino != kMissing && !child.listed && known.Has(child.ino)", "false"),),
+           (Test("fusefs_test", "NameTable*"), SIM)),
+    Mutant("names-one-meaning", "a trusted name is taken back before it is told with another meaning",
+           (Edit(NAMES, "bool NameTable::Offer(", "known.trusted && known.trusted_child != child.ino", "false"),),
+           (Test("fusefs_test", "NameTable*"),)),
+    Mutant("names-revived-if-true", "names are revived only if they are true",
+           (Edit(TABLE, "bool LeaseTable::ReviveNames(", "if (!std::all_of(names.begin(), names.end(), is_true)) return false;",
+                 "static_cast<void>(is_true);"),),
+           (SIM,)),
+    Mutant("names-lease", "trust is granted only under the lease still held",
+           (Edit(TABLE, "bool LeaseTable::AnswerUnder(", "Void(*inode) || !inode->state.BeginReply(epoch)",
+                 "!inode->state.BeginReply(inode->state.epoch()) && epoch == 0"),),
+           (SIM,)),
+    Mutant("names-renamed", "a rename takes the trust along",
+           (Edit("fusefs/ops_names.cc", "void Rename(", "if (context.names.Trusted(parent, name)) change.AddNames(to);", ""),),
+           (Test("mount_coherence_test", "Names.ChangesThrough*", 90, ("ocfsgw", "ocfsgwctl")),)),
+    Mutant("open-files-wait", "the recall of an open file takes its pages back first",
+           (Edit(TABLE, "bool LeaseTable::MayGoAtOnce(", "inode.opens.load() == 0", "true"),),
+           (Test("mount_coherence_test", "Coherence.OpenDescriptors*:Coherence.*Race*", 90, ("ocfsgw", "ocfsgwctl")),)),
+    Mutant("recalls-remembered", "that a writer recalled an inode is known when it is met again",
+           (Edit(TABLE, "void LeaseTable::RememberRecall(", "if (!inode.recalled && !inode.hold_off.ever()) return;", "if (inode.id().ino != 0) return;"),),
+           (state("CoherentFsTest.*:ProtocolRules.*"),)),
     # --- deadlocks
     Mutant("pages-in-flight", "invalidations leave out the pages of requests in flight",
            (Edit(TABLE, "LeaseTable::Note(", "Complement(inode.in_flight)", "Complement({})"),),
@@ -106,18 +137,18 @@ MUTANTS = [
                  "  }\n" + WRITE, "  }\n")),
            (SIM, nodes("*AWriteOfOurOwn*"))),
     Mutant("notifier-threads", "pages are taken back by the notifiers' threads only",
-           (Edit(NOTIFIER, "void KernelNotifier::InvalidatePages(", "std::function<void()> done) {",
+           (Edit(NOTIFIER, INVALIDATE, "std::function<void()> done) {",
                  "std::function<void()> done) {\n  if (true) {\n" + TAKE_BACK_HERE),),
            (mount("RecallsAreServed*:*AHandlerDoesNot*"),)),
     Mutant("handlers-do-not-notify", "a handler does not wait for pages",
            (Edit(NOTIFIER, "#include <cerrno>", "#include <cerrno>",
                  "#include <cerrno>\n#include <sys/prctl.h>\n#include <string>"),
-            Edit(NOTIFIER, "void KernelNotifier::InvalidatePages(", "std::function<void()> done) {",
+            Edit(NOTIFIER, INVALIDATE, "std::function<void()> done) {",
                  "std::function<void()> done) {\n  char name[16] = {};\n  prctl(PR_GET_NAME, name);\n"
                  "  if (std::string(name) != \"ocfsgw-recall\") {\n" + TAKE_BACK_HERE),),
            (mount("AHandlerDoesNot*"),)),
     Mutant("attribute-threads", "attributes have notifier threads of their own",
-           (Edit(NOTIFIER, "void KernelNotifier::InvalidatePages(", "  if (pages_busy_.fetch_add(1) <\n      kThreads) {",
+           (Edit(NOTIFIER, INVALIDATE, "  if (pages_busy_.fetch_add(1) <\n      kThreads) {",
                  "  pages_busy_.fetch_add(1);\n  if (true) {"),),
            (mount("AttributesDoNotWait*"),)),
     Mutant("settlers", "GETATTRs that wait for pages wait on threads of their own",
@@ -125,7 +156,7 @@ MUTANTS = [
                  "if (false && !context.fs.leases().Settled(*inode) &&"),),
            (mount("AttributesThatWaitForPages*"),)),
     Mutant("names-without-the-directory", "no recall waits for the lock of a directory",
-           (Edit(NOTIFIER, "void KernelNotifier::ForgetAttributes(", "{\n",
+           (Edit(NOTIFIER, "bool KernelNotifier::ForgetAttributes(", "{\n",
                  "{\n  if (const auto directory = inodes_->IdOf(inode); directory && session_.load() != nullptr) {\n"
                  "    fuse_lowlevel_notify_inval_entry(session_.load(), *directory, \"child\", 5);\n  }\n"),),
            (mount("*WhoLooksUpAName"), mount("*WhoCreatesAName"))),

@@ -31,7 +31,7 @@ bool Faults::StartNode(int node) {
 }
 
 bool Faults::EnsureGateway(int node) {
-  const Outcome mounted = Gateway(node).Mount();
+  const Outcome mounted = Gateway(node).Mount(/*fresh=*/false, node % 2 == 0 ? "names=all" : "");
   if (!mounted.ok()) {
     world_.Complain("node " + std::to_string(node) + ": the gateway does not come up: " + mounted.output);
     world_.give_up = world_.stop = true;
