@@ -83,7 +83,8 @@ class CoherentFs {
   /// `lease`, unless null: the epoch of the parent's lease under which the answer, ENOENT included, is true.
   Result<Entry> Lookup(const InodePtr& parent, const std::string& name,
                        std::optional<uint32_t>* lease = nullptr);
-  Result<Attributes> GetAttr(const InodePtr& inode);
+  /// `since`: when the kernel asked. Waits for what it has to give back first: pages, names.
+  Result<Attributes> GetAttr(const InodePtr& inode, TimePoint since = std::chrono::steady_clock::now());
   Result<std::string> ReadLink(const InodePtr& inode);
   Result<std::shared_ptr<const Listing>> List(const InodePtr& directory);
   Result<std::string> GetXattr(const InodePtr& inode, const std::string& name);
@@ -145,7 +146,7 @@ class CoherentFs {
   template <typename Ask>
   Result<std::string> LeasedXattr(const InodePtr& inode, const std::string& name, const Ask& ask);
   InodePtr ExistingChild(const InodePtr& parent, const std::string& name);
-  Status AwaitNames(const InodePtr& directory);
+  Status AwaitNames(const InodePtr& directory, TimePoint since);
   bool ReviveNames(const InodePtr& directory);
   // Data.
   std::unique_ptr<OpenFile> OpenPinned(const InodePtr& inode, int flags);

@@ -36,11 +36,11 @@ Result<Attributes> CoherentFs::LeasedOrBackendAttr(const InodePtr& inode) {
   return Attributes{attr, std::nullopt};
 }
 
-Result<Attributes> CoherentFs::GetAttr(const InodePtr& inode) {
+Result<Attributes> CoherentFs::GetAttr(const InodePtr& inode, TimePoint since) {
   // The kernel asks before every read() whether its pages are still good, and before it uses a name whether
   // the directory may be searched: do not answer while some are not.
   if (leases_.IsDirectory(*inode)) {
-    OCFSGW_RETURN_IF_ERROR(AwaitNames(inode));
+    OCFSGW_RETURN_IF_ERROR(AwaitNames(inode, since));
   } else if (!leases_.AwaitSettled(inode, leases_.SuspectMark(*inode),
                                    leases_.config().recall_deadline / 2)) {
     metrics_.settle_timeouts.Add();
@@ -48,10 +48,9 @@ Result<Attributes> CoherentFs::GetAttr(const InodePtr& inode) {
   return LeasedOrBackendAttr(inode);
 }
 
-Status CoherentFs::AwaitNames(const InodePtr& directory) {
+Status CoherentFs::AwaitNames(const InodePtr& directory, TimePoint since) {
   const uint64_t mark = leases_.SuspectMark(*directory);
   if (leases_.AwaitSettled(directory, mark, kReviveAfter)) return Status::Ok();
-  const TimePoint since = std::chrono::steady_clock::now();
   {
     MutexLock lock(directory->mutex);
     directory->refusals.Enter(since);
@@ -73,11 +72,17 @@ Status CoherentFs::AwaitNames(const InodePtr& directory) {
 }
 
 bool CoherentFs::ReviveNames(const InodePtr& directory) {
+  {
+    MutexLock lock(directory->mutex);
+    if (std::exchange(directory->reviving, true)) return false;  // one does it for all who wait
+  }
   const bool revived = leases_.ReviveNames(directory, [&](const TrustedName& known) {
     const auto found = backend_.Lookup(directory->node, known.name);
     return known.child ? found.ok() && found->node->id() == *known.child : found.status().IsErrno(ENOENT);
   });
   if (revived) metrics_.names_revived.Add();
+  MutexLock lock(directory->mutex);
+  directory->reviving = false;
   return revived;
 }
 

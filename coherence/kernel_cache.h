@@ -33,6 +33,8 @@ class KernelCache {
   /// calling thread; waits for no request but those that the kernel has been answered already, and for those
   /// only if it `may_wait`. False: one of those is there, nothing has been done.
   virtual bool ForgetAttributes(InodeId inode, bool may_wait) = 0;
+  /// Goes on trying that without anybody waiting for it.
+  virtual void KeepForgettingAttributes(InodeId inode) = 0;
 
   /// Makes the kernel forget the attributes, the given pages and, of a directory, the names that it was told
   /// to trust (nothing to do if it does not know the inode), then runs `done` on a thread that holds no lock

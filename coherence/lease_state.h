@@ -73,6 +73,8 @@ class LeaseState {
   /// Until when OnWant asks for nothing.
   TimePoint hold_off_until() const { return hold_off_until_; }
   void set_hold_off_until(TimePoint until) { hold_off_until_ = until; }
+  /// The kernel has something that the lease covers.
+  bool covered() const { return present_.covered > gone_.covered; }
   /// A change of our own is under way.
   bool changing() const { return mutations_ > 0; }
   /// All pages up to `mark` have been taken back.
@@ -128,7 +130,6 @@ class LeaseState {
   friend struct LeaseStateProbe;
 
  private:
-  bool covered() const { return present_.covered > gone_.covered; }
   bool trusted() const { return trust_ > gone_.covered; }
   void Drop(LeaseActions& actions);  // lease given back first, the kernel's pages taken back after it
   void DistrustLater(LeaseActions& actions);     // by an invalidation instead of on the calling thread

@@ -8,7 +8,7 @@
 namespace ocfsgw::coherence {
 namespace {
 
-/// A recall that finds the kernel making the inode tries again so often before it waits.
+/// A recall that finds the kernel making the inode tries so often before it goes on without.
 constexpr int kAttributeAttempts = 200;
 
 }  // namespace
@@ -53,11 +53,13 @@ InodePtr LeaseTable::Get(const NodeRef& node) {
 }
 
 void LeaseTable::RememberRecall(const Inode& inode) {
-  MutexLock lock(inode.mutex);
-  if (!inode.recalled && !inode.hold_off.ever()) return;
-  const auto forgotten = taken_.Remember(
-      inode.id(), {inode.recalled, inode.stamp, inode.hold_off, inode.state.hold_off_until()});
-  if (forgotten) store_.DropInode(*forgotten);
+  RecallRecord record;
+  {
+    MutexLock lock(inode.mutex);
+    if (!inode.recalled && !inode.hold_off.ever()) return;
+    record = {inode.recalled, inode.stamp, inode.hold_off, inode.state.hold_off_until()};
+  }
+  if (const auto forgotten = taken_.Remember(inode.id(), record)) store_.DropInode(*forgotten);
 }
 
 InodePtr LeaseTable::Find(InodeId id) {
@@ -88,7 +90,10 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
   if (provider_ == nullptr || !EarnsLease(*inode)) return std::nullopt;
   inode->used.store(true, std::memory_order_relaxed);
   const bool urgent = urgency != Urgency::kMetadata;
-  const TimePoint deadline = std::chrono::steady_clock::now() + config_.recall_deadline;
+  const TimePoint deadline =
+      std::chrono::steady_clock::now() + (urgency == Urgency::kNames
+                                              ? std::min(NameRefusals::kPatience, config_.recall_deadline)
+                                              : config_.recall_deadline);
   // A grant may be cancelled by a recall that overtakes it: try again, but leave the lock to a busy writer in
   // the end.
   for (int attempt = 0; attempt < (urgent ? 3 : 1); ++attempt) {
@@ -136,59 +141,6 @@ bool LeaseTable::Trust(Inode& inode, uint32_t epoch) {
 bool LeaseTable::MayKeepPages(const Inode& inode) const {
   MutexLock lock(inode.mutex);
   return !Void(inode) && inode.state.MayKeepPages();
-}
-
-bool LeaseTable::IsDirectory(const Inode& inode) const {
-  MutexLock lock(inode.mutex);
-  return S_ISDIR(inode.attr.mode);
-}
-
-bool LeaseTable::Settled(const Inode& inode) const {
-  MutexLock lock(inode.mutex);
-  return !inode.state.suspect();
-}
-
-uint64_t LeaseTable::SuspectMark(const Inode& inode) const {
-  MutexLock lock(inode.mutex);
-  return inode.state.suspect_mark();
-}
-
-bool LeaseTable::AwaitSettled(const InodePtr& inode, uint64_t mark, Duration at_most) {
-  const TimePoint deadline = std::chrono::steady_clock::now() + at_most;
-  MutexLock lock(inode->mutex);
-  while (!inode->state.SettledUpTo(mark)) {
-    if (!inode->changed.WaitUntil(inode->mutex, deadline)) return false;
-  }
-  return true;
-}
-
-bool LeaseTable::ReviveNames(const InodePtr& directory,
-                             const std::function<bool(const TrustedName&)>& is_true) {
-  uint64_t mark = 0;
-  {
-    MutexLock lock(directory->mutex);
-    mark = directory->state.SuspectReach();
-  }
-  const auto view = Want(directory, Urgency::kNames);
-  if (!view) return false;
-  const std::vector<TrustedName> names = kernel_.TrustedNames(directory->id());
-  if (!std::all_of(names.begin(), names.end(), is_true)) return false;
-  bool revived = false;
-  Step(directory, [&](Inode& i) REQUIRES(i.mutex) {
-    revived = !Void(i) && i.state.OnRevived(view->epoch, mark);
-    return LeaseActions{};
-  });
-  return revived;
-}
-
-bool LeaseTable::AnswerUnder(const InodePtr& inode, uint32_t epoch, const std::function<void()>& send) {
-  {
-    MutexLock lock(inode->mutex);
-    if (Void(*inode) || !inode->state.BeginReply(epoch)) return false;
-  }
-  send();
-  Step(inode, [](Inode& i) REQUIRES(i.mutex) { return i.state.EndReply(); });
-  return true;
 }
 
 LeaseView LeaseTable::View(const Inode& inode) const {
@@ -246,8 +198,11 @@ void LeaseTable::Do(const InodePtr& inode, Todo todo, bool may_wait) {
   if (todo.actions.distrust && !kernel_.ForgetAttributes(inode->id(), may_wait)) {
     // The kernel is making the inode this very moment.
     timers_.PostAfter(std::chrono::milliseconds(1), [this, inode, todo = std::move(todo)]() mutable {
-      const bool enough = ++todo.attempts == kAttributeAttempts;
-      Do(inode, std::move(todo), enough);
+      if (++todo.attempts == kAttributeAttempts) {
+        kernel_.KeepForgettingAttributes(inode->id());
+        todo.actions.distrust = false;
+      }
+      Do(inode, std::move(todo), false);
     });
     return;
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -33,7 +35,13 @@ class Mutation {
   void AddPages(const InodePtr& inode, ByteRange range) { AddPart({inode, range, true, 0}); }
   /// The kernel will have names in this directory that it trusts and no lease covers: they are taken back
   /// after the answer. Call before Add for the same inode.
-  void AddNames(const InodePtr& directory) { AddPart({directory, std::nullopt, true, 0}); }
+  void AddNames(const InodePtr& directory) {
+    {
+      MutexLock lock(directory->mutex);
+      if (directory->attr.mode == 0) directory->attr.mode = S_IFDIR;  // never leased, so nobody has told us
+    }
+    AddPart({directory, std::nullopt, true, 0});
+  }
 
  private:
   struct Part {
@@ -51,6 +59,8 @@ class Mutation {
       LeaseActions first;
       if (part.pages) i.in_flight.push_back(*part.pages);
       // Before the lease goes, whose pages are then taken back.
+      // A directory is locked until this is answered: its names cannot be taken back before.
+      part.uncovered |= S_ISDIR(i.attr.mode) && i.state.covered();
       if (part.uncovered) part.ticket = i.state.BeginUncovered(first);
       leases_.NoteTaken(i);
       LeaseActions actions = i.state.OnMutationBegin();

@@ -31,31 +31,42 @@ class RecallMemory {
   /// must go.
   std::optional<InodeId> Remember(InodeId inode, const RecallRecord& record) {
     MutexLock lock(mutex_);
-    if (records_.insert_or_assign(inode, record).second) order_.push_back(inode);
-    while (order_.size() > kMax) {
-      const auto oldest = records_.find(order_.front());
+    const uint64_t sequence = ++sequence_;
+    records_.insert_or_assign(inode, Entry{record, sequence});
+    order_.push_back({inode, sequence});
+    std::optional<InodeId> dropped;
+    while (records_.size() > kMax || order_.size() > 2 * kMax) {
+      const auto [id, at] = order_.front();
       order_.pop_front();
-      if (oldest == records_.end()) continue;
-      const InodeId id = oldest->first;
-      const bool recalled = oldest->second.recalled;
+      const auto oldest = records_.find(id);
+      if (oldest == records_.end() || oldest->second.sequence != at) continue;
+      if (records_.size() <= kMax) {
+        order_.push_back({id, at});  // old, but not too many
+        continue;
+      }
+      if (oldest->second.record.recalled) dropped = id;
       records_.erase(oldest);
-      if (recalled) return id;
     }
-    return std::nullopt;
+    return dropped;
   }
   std::optional<RecallRecord> Take(InodeId inode) {
     MutexLock lock(mutex_);
     const auto it = records_.find(inode);
     if (it == records_.end()) return std::nullopt;
-    const RecallRecord record = it->second;
+    const RecallRecord record = it->second.record;
     records_.erase(it);
     return record;
   }
 
  private:
   Mutex mutex_;
-  std::unordered_map<InodeId, RecallRecord> records_ GUARDED_BY(mutex_);
-  std::deque<InodeId> order_ GUARDED_BY(mutex_);  ///< Taken ones, too, until their turn comes.
+  struct Entry {
+    RecallRecord record;
+    uint64_t sequence;
+  };
+  std::unordered_map<InodeId, Entry> records_ GUARDED_BY(mutex_);
+  std::deque<std::pair<InodeId, uint64_t>> order_ GUARDED_BY(mutex_);  ///< Some of them taken meanwhile.
+  uint64_t sequence_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace ocfsgw::coherence

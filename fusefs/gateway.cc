@@ -47,7 +47,8 @@ Gateway::Gateway(MountOptions options, SharedState* shared)
       shared_(shared),
       acquirers_({.name = "acquire", .threads = kAcquireThreads, .queue_max = kAcquireQueueMax}),
       timers_({.name = "timers", .threads = 1}),
-      settlers_({.name = "settle", .threads = kSettleThreads, .queue_max = kSettleQueueMax}) {
+      settlers_({.name = "settle", .threads = kSettleThreads, .queue_max = kSettleQueueMax}),
+      walks_({.name = "walks", .threads = kSettleThreads, .queue_max = kSettleQueueMax}) {
   metrics_
       .AddCounter("ocfsgw_restarts_total",
                   "How often the gateway of this mount has died and was started again.")
@@ -104,7 +105,7 @@ Status Gateway::Mount() {
   if (shared_ != nullptr) grants_ = std::make_unique<GrantTable>(shared_->grants);
   inodes_ = std::make_unique<InodeTable>(root.inode, grants_.get());
   names_ = std::make_unique<NameTable>(options_.trust_names);
-  context_.reset(new MountContext{*fs_, *inodes_, *names_, settlers_});
+  context_.reset(new MountContext{*fs_, *inodes_, *names_, settlers_, walks_});
   metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
                     [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
@@ -140,7 +141,8 @@ Status Gateway::Serve() {
 /// What is still in use keeps its connection until here, since then leases go.
 void Gateway::TakeBackFromKernel() {
   TakeBack take_back(fuse_session_fd(session_->get()), shared_->grants);
-  settlers_.Stop();  // no answer comes after the invalidation
+  settlers_.Stop();
+  walks_.Stop();  // no answer comes after the invalidation
   take_back.Start();
   if (!take_back.Wait(options_.recall_deadline / 2)) {
     log::Error("the kernel has not given everything back in time: {} may show old data where it is in use",
@@ -176,6 +178,7 @@ Gateway::~Gateway() {
   // Serve has returned: the connection is dead, and the kernel's pages with it. Then the leases; then
   // whatever still works for them.
   settlers_.Stop();
+  walks_.Stop();
   notifier_.Detach();
   if (shared_ != nullptr) shared_->session_fd.store(-1);
   session_.reset();

@@ -74,6 +74,7 @@ class Gateway {
   AsioExecutor acquirers_;
   AsioExecutor timers_;
   AsioExecutor settlers_;
+  AsioExecutor walks_;
   KernelNotifier notifier_;
   std::unique_ptr<coherence::LeaseTable> table_;
   std::unique_ptr<coherence::CoherentFs> fs_;

@@ -16,11 +16,16 @@ constexpr size_t kQueueMax = 1 << 22;
 constexpr int kUnknownAttempts = 200;
 constexpr auto kUnknownPause = std::chrono::milliseconds(1);
 
+/// A name is not taken back by a notification that failed for want of memory.
+constexpr int kRefusedAttempts = 500;
+constexpr auto kRefusedPause = std::chrono::milliseconds(10);
+
 }  // namespace
 
 KernelNotifier::KernelNotifier()
     : attributes_({.name = "attributes", .threads = kAttributeThreads, .queue_max = kQueueMax}),
-      pages_({.name = "notify", .threads = kThreads, .queue_max = kQueueMax}) {}
+      pages_({.name = "notify", .threads = kThreads, .queue_max = kQueueMax}),
+      directories_({.name = "names", .threads = kThreads, .queue_max = kQueueMax}) {}
 
 void KernelNotifier::Attach(fuse_session* session, const InodeTable* inodes, NameTable* names) {
   inodes_ = inodes;
@@ -32,6 +37,7 @@ void KernelNotifier::Detach() {
   session_.store(nullptr, std::memory_order_release);
   attributes_.Stop();
   pages_.Stop();
+  directories_.Stop();
 }
 
 bool KernelNotifier::Invalidate(fuse_session* session, fuse_ino_t ino, off_t offset, off_t length) {
@@ -50,7 +56,7 @@ bool KernelNotifier::ForgetAttributes(InodeId inode, bool may_wait) {
     std::this_thread::sleep_for(kUnknownPause);
   }
   log::Warning("inode {}: the kernel has neither made nor forgotten it; going on without waiting", inode.ino);
-  KeepForgetting(inode);
+  KeepForgettingAttributes(inode);
   return true;
 }
 
@@ -61,9 +67,9 @@ bool KernelNotifier::TryForgetAttributes(InodeId inode) const {
   return !ino || Invalidate(session, *ino, -1, 0);
 }
 
-void KernelNotifier::KeepForgetting(InodeId inode) {
+void KernelNotifier::KeepForgettingAttributes(InodeId inode) {
   attributes_.PostAfter(kUnknownPause, [this, inode] {
-    if (!TryForgetAttributes(inode)) KeepForgetting(inode);
+    if (!TryForgetAttributes(inode)) KeepForgettingAttributes(inode);
   });
 }
 
@@ -75,33 +81,65 @@ void KernelNotifier::ForgetPages(fuse_session* session, fuse_ino_t ino,
   }
 }
 
+void KernelNotifier::ForgetName(fuse_session* session, fuse_ino_t ino, const NameTable::Name& name) const {
+  // What is mounted on a name, or works below it, survives its ageing, but not its being dropped.
+  const bool age = names_->can_expire();
+  for (int attempt = 0; attempt < kRefusedAttempts; ++attempt) {
+    const int error =
+        age ? fuse_lowlevel_notify_expire_entry(session, ino, name.name.data(), name.name.size(),
+                                                FUSE_LL_EXPIRE_ONLY)
+            : fuse_lowlevel_notify_inval_entry(session, ino, name.name.data(), name.name.size());
+    if (error == 0 || error == -ENOENT || error == -ENOTCONN || error == -EBADF) {
+      names_->TakenBack(ino, name, !age && error == 0);
+      return;
+    }
+    std::this_thread::sleep_for(kRefusedPause);  // out of memory
+  }
+  log::Error("the kernel refused to forget a name in node {}", ino);
+}
+
 void KernelNotifier::ForgetNames(fuse_session* session, fuse_ino_t ino) const {
   for (const NameTable::Name& name : names_->TrustedIn(ino)) {
-    // What is mounted on a name survives its ageing, but not its being dropped.
-    const bool expire = names_->can_expire() && name.child != NameTable::kMissing;
-    const int error =
-        expire ? fuse_lowlevel_notify_expire_entry(session, ino, name.name.data(), name.name.size(),
-                                                   FUSE_LL_EXPIRE_ONLY)
-               : fuse_lowlevel_notify_inval_entry(session, ino, name.name.data(), name.name.size());
-    if (error != 0 && error != -ENOENT && error != -ENOTCONN && error != -EBADF) {
-      log::Error("the kernel refused to forget a name in node {}: error {}", ino, -error);
+    if (name.superseded) {
+      names_->TakenBack(ino, name, false);
+    } else {
+      ForgetName(session, ino, name);
     }
-    names_->TakenBack(ino, name, !expire || error == -ENOENT);
   }
 }
 
 void KernelNotifier::Invalidate(InodeId inode, std::vector<coherence::ByteRange> ranges,
                                 std::function<void()> done) {
-  // What cannot be posted any more need not be done: the mount is gone, and what the kernel had with it.
+  fuse_session* const session = session_.load(std::memory_order_acquire);
+  const auto ino = session != nullptr ? inodes_->IdOf(inode) : std::nullopt;
+  if (ino && names_->HasDirectory(*ino)) {
+    InvalidateNames(inode, std::move(done));
+  } else {
+    InvalidatePages(inode, std::move(ranges), std::move(done));
+  }
+}
+
+// What cannot be posted any more need not be done: the mount is gone, and what the kernel had with it.
+
+void KernelNotifier::InvalidateNames(InodeId inode, std::function<void()> done) {
+  const bool posted = directories_.Post([this, inode, done] {
+    ForgetAttributes(inode, true);
+    fuse_session* const session = session_.load(std::memory_order_acquire);
+    const auto ino = session != nullptr ? inodes_->IdOf(inode) : std::nullopt;
+    if (ino) ForgetNames(session, *ino);
+    done();
+  });
+  if (!posted) done();
+}
+
+void KernelNotifier::InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
+                                     std::function<void()> done) {
   const auto post_pages = [this, inode, ranges = std::move(ranges), done](bool attributes) {
     const bool posted = pages_.Post([this, inode, ranges, done, attributes] {
       if (attributes) ForgetAttributes(inode, true);
       fuse_session* const session = session_.load(std::memory_order_acquire);
       const auto ino = session != nullptr ? inodes_->IdOf(inode) : std::nullopt;
-      if (ino) {
-        ForgetPages(session, *ino, ranges);
-        ForgetNames(session, *ino);
-      }
+      if (ino) ForgetPages(session, *ino, ranges);
       pages_busy_.fetch_sub(1);
       done();
     });

@@ -31,6 +31,7 @@ class KernelNotifier final : public coherence::KernelCache {
   void Detach();
 
   bool ForgetAttributes(InodeId inode, bool may_wait) override;
+  void KeepForgettingAttributes(InodeId inode) override;
   void Invalidate(InodeId inode, std::vector<coherence::ByteRange> ranges,
                   std::function<void()> done) override;
   std::vector<coherence::TrustedName> TrustedNames(InodeId directory) override;
@@ -38,10 +39,12 @@ class KernelNotifier final : public coherence::KernelCache {
  private:
   /// True: done, or nothing to do. False: the kernel is told of the inode and does not know it.
   bool TryForgetAttributes(InodeId inode) const;
-  void KeepForgetting(InodeId inode);
   void ForgetPages(fuse_session* session, fuse_ino_t ino,
                    const std::vector<coherence::ByteRange>& ranges) const;
+  void ForgetName(fuse_session* session, fuse_ino_t ino, const NameTable::Name& name) const;
   void ForgetNames(fuse_session* session, fuse_ino_t ino) const;
+  void InvalidateNames(InodeId inode, std::function<void()> done);
+  void InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges, std::function<void()> done);
   /// True if the kernel has done it, false if it does not know the inode.
   static bool Invalidate(fuse_session* session, fuse_ino_t ino, off_t offset, off_t length);
 
@@ -51,6 +54,7 @@ class KernelNotifier final : public coherence::KernelCache {
   NameTable* names_ = nullptr;
   AsioExecutor attributes_;
   AsioExecutor pages_;
+  AsioExecutor directories_;  ///< Names: waiting for a directory must not hold up pages.
 };
 
 }  // namespace ocfsgw::fusefs

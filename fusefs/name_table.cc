@@ -24,15 +24,17 @@ NameTable::Known* NameTable::Find(NodeId directory, const std::string& name) {
 
 void NameTable::NoteTold(NodeId directory, const std::string& name, Known& known, NodeId child) {
   if (child == kMissing) return;
-  if (!known.Has(child)) known.told.push_back(child);
-  known.offer = ++offers_;
-  places_[child] = {directory, name};
+  known.last_told = ++answers_;
+  if (known.Has(child)) return;
+  known.told.push_back(child);
+  places_[child].push_back({directory, name});
 }
 
 void NameTable::SetTrusted(NodeId directory, Known& known, bool trusted) {
   if (known.trusted == trusted) return;
   known.trusted = trusted;
   directories_[directory].trusted += trusted ? 1 : -1;
+  trusted_ += trusted ? 1 : -1;
 }
 
 NameTable::Known NameTable::Take(NodeId directory, const std::string& name) {
@@ -40,17 +42,19 @@ NameTable::Known NameTable::Take(NodeId directory, const std::string& name) {
   if (known == nullptr) return {};
   Known removed = std::move(*known);
   Directory& in = directories_[directory];
-  if (removed.trusted) --in.trusted;
+  if (removed.trusted) --in.trusted, --trusted_;
   in.names.erase(name);
   return removed;
 }
 
 bool NameTable::Offer(NodeId directory, const std::string& name, const Child& child) {
+  if (trust_ == TrustNames::kNone) return false;
   MutexLock lock(mutex_);
   Directory& in = directories_[directory];
+  const bool full = in.trusted >= kTrustedMax || trusted_ >= kTrustedMountMax;
   const auto it = in.names.find(name);
   if (it == in.names.end()) {
-    if (in.trusted >= kTrustedMax || !MayTrust(child)) {
+    if (full || !MayTrust(child)) {
       if (child.ino != kMissing) NoteTold(directory, name, in.names[name], child.ino);
       return false;
     }
@@ -59,7 +63,7 @@ bool NameTable::Offer(NodeId directory, const std::string& name, const Child& ch
     const bool revalidation = child.ino != kMissing && !child.listed && known.Has(child.ino);
     // Whoever asks may never work the answer in, so what is trusted stays on record until it is taken back.
     const bool other = known.trusted && known.trusted_child != child.ino;
-    if (revalidation || other || !MayTrust(child) || (!known.trusted && in.trusted >= kTrustedMax)) {
+    if (revalidation || other || !MayTrust(child) || (!known.trusted && full)) {
       NoteTold(directory, name, it->second, child.ino);
       return false;
     }
@@ -69,19 +73,18 @@ bool NameTable::Offer(NodeId directory, const std::string& name, const Child& ch
   SetTrusted(directory, known, true);
   known.trusted_child = child.ino;
   known.superseded = false;
-  known.offer = ++offers_;
+  known.last_trust = ++answers_;
   return true;
 }
 
 void NameTable::Tell(NodeId directory, const std::string& name, NodeId child) {
-  if (child == kMissing) return;
+  if (child == kMissing || trust_ == TrustNames::kNone) return;
   MutexLock lock(mutex_);
-  Known& known = directories_[directory].names[name];
-  NoteTold(directory, name, known, child);
-  known.superseded = true;
+  NoteTold(directory, name, directories_[directory].names[name], child);
 }
 
-void NameTable::Remove(NodeId directory, const std::string& name) {
+void NameTable::Change(NodeId directory, const std::string& name, NodeId child) {
+  Tell(directory, name, child);
   MutexLock lock(mutex_);
   if (Known* const known = Find(directory, name)) known->superseded = true;
 }
@@ -90,9 +93,9 @@ void NameTable::Move(NodeId from, const std::string& name, NodeId to, const std:
                      bool exchange) {
   const auto put = [this](NodeId directory, const std::string& at, Known known) REQUIRES(mutex_) {
     if (known.told.empty()) return;
-    for (const NodeId child : known.told) places_[child] = {directory, at};
-    if (known.trusted) ++directories_[directory].trusted;
-    known.offer = ++offers_;
+    for (const NodeId child : known.told) places_[child].push_back({directory, at});
+    if (known.trusted) ++directories_[directory].trusted, ++trusted_;
+    known.last_trust = known.last_told = ++answers_;
     directories_[directory].names[at] = std::move(known);
   };
   MutexLock lock(mutex_);
@@ -115,7 +118,8 @@ std::vector<NameTable::Name> NameTable::TrustedIn(NodeId directory) const {
   if (in == directories_.end()) return trusted;
   trusted.reserve(in->second.trusted);
   for (const auto& [name, known] : in->second.names) {
-    if (known.trusted) trusted.push_back({name, known.trusted_child, known.offer, known.superseded});
+    if (known.trusted)
+      trusted.push_back({name, known.trusted_child, known.last_trust, known.last_told, known.superseded});
   }
   return trusted;
 }
@@ -123,9 +127,14 @@ std::vector<NameTable::Name> NameTable::TrustedIn(NodeId directory) const {
 void NameTable::TakenBack(NodeId directory, const Name& name, bool gone) {
   MutexLock lock(mutex_);
   Known* const known = Find(directory, name.name);
-  if (known == nullptr || known->offer != name.offer) return;
+  if (known == nullptr || known->last_trust != name.trust) return;
   SetTrusted(directory, *known, false);
-  if (gone || known->told.empty()) Take(directory, name.name);
+  if ((gone && known->last_told == name.told) || known->told.empty()) Take(directory, name.name);
+}
+
+bool NameTable::HasDirectory(NodeId directory) const {
+  MutexLock lock(mutex_);
+  return directories_.contains(directory);
 }
 
 void NameTable::Forget(NodeId ino) {
@@ -133,17 +142,20 @@ void NameTable::Forget(NodeId ino) {
   MutexLock lock(mutex_);
   if (const auto in = directories_.find(ino); in != directories_.end()) {
     dropped = std::move(in->second);
+    trusted_ -= dropped.trusted;
     directories_.erase(in);
   }
   const auto it = places_.find(ino);
   if (it == places_.end()) return;
-  const Place place = std::move(it->second);
+  const std::vector<Place> places = std::move(it->second);
   places_.erase(it);
-  Known* const known = Find(place.directory, place.name);
-  if (known == nullptr) return;
-  std::erase(known->told, ino);
-  if (known->trusted && known->trusted_child == ino) SetTrusted(place.directory, *known, false);
-  if (known->told.empty() && !known->trusted) Take(place.directory, place.name);
+  for (const Place& place : places) {
+    Known* const known = Find(place.directory, place.name);
+    if (known == nullptr) continue;
+    std::erase(known->told, ino);
+    if (known->trusted && known->trusted_child == ino) SetTrusted(place.directory, *known, false);
+    if (known->told.empty() && !known->trusted) Take(place.directory, place.name);
+  }
 }
 
 size_t NameTable::size() const {

@@ -21,8 +21,10 @@ using NodeId = uint64_t;  ///< libfuse's fuse_ino_t.
 /// ids are never used twice. Thread-safe; the mutex is a leaf.
 class NameTable {
  public:
-  /// So many names of a directory are trusted at most: taking them back takes time.
+  /// So many names of a directory are trusted at most, since taking them back takes time; and so many of the
+  /// mount, since the kernel does not say when it forgets that there is none.
   static constexpr size_t kTrustedMax = 4096;
+  static constexpr size_t kTrustedMountMax = 1 << 18;
   static constexpr NodeId kMissing = 0;  ///< The child of a name that does not exist.
 
   explicit NameTable(TrustNames trust) : trust_(trust) {}
@@ -39,10 +41,10 @@ class NameTable {
   /// The kernel is about to be told of a name; whether it may be told to trust it, which it counts as doing
   /// from now on. Call before the lease is looked at for the last time.
   bool Offer(NodeId directory, const std::string& name, const Child& child);
-  /// The same where it is not told to trust it; a change through this mount made the name.
+  /// The same where it is not told to trust it.
   void Tell(NodeId directory, const std::string& name, NodeId child);
-  /// A change through this mount removed the name. Before the answer.
-  void Remove(NodeId directory, const std::string& name);
+  /// A change through this mount made the name, or removed it (kMissing). Before the answer.
+  void Change(NodeId directory, const std::string& name, NodeId child);
   /// The kernel renames what it has, with its trust. Before the answer.
   void Move(NodeId from, const std::string& name, NodeId to, const std::string& new_name, bool exchange);
   bool Trusted(NodeId directory, const std::string& name);
@@ -50,13 +52,15 @@ class NameTable {
   struct Name {
     std::string name;
     NodeId child = kMissing;
-    uint64_t offer = 0;
+    uint64_t trust = 0, told = 0;  ///< When it was last told to trust it, or of it at all.
     /// The kernel has been answered a change of this name, made through this mount: it has something else
     /// there now, or will have before anybody else has the directory locked.
     bool superseded = false;
   };
   /// What the kernel trusts in a directory.
   std::vector<Name> TrustedIn(NodeId directory) const;
+  /// Anything was told of names in it.
+  bool HasDirectory(NodeId directory) const;
   /// It does not trust the name any more, unless it was told again. `gone`: it does not have it either.
   void TakenBack(NodeId directory, const Name& name, bool gone);
 
@@ -70,7 +74,7 @@ class NameTable {
     bool trusted = false;
     NodeId trusted_child = kMissing;
     bool superseded = false;
-    uint64_t offer = 0;  ///< Counts what the kernel is told, so that TakenBack knows whether it is news.
+    uint64_t last_trust = 0, last_told = 0;  ///< See Name.
     bool Has(NodeId child) const;
   };
   struct Directory {
@@ -90,10 +94,11 @@ class NameTable {
   const TrustNames trust_;
   std::atomic<bool> can_expire_{false};  // relaxed: set before the first request
   mutable Mutex mutex_;
-  uint64_t offers_ GUARDED_BY(mutex_) = 0;
+  uint64_t answers_ GUARDED_BY(mutex_) = 0;
+  size_t trusted_ GUARDED_BY(mutex_) = 0;
   std::unordered_map<NodeId, Directory> directories_ GUARDED_BY(mutex_);
-  /// Where a node was told of last: what to clean up when it is forgotten.
-  std::unordered_map<NodeId, Place> places_ GUARDED_BY(mutex_);
+  /// Where a node was told of: what to clean up when it is forgotten.
+  std::unordered_map<NodeId, std::vector<Place>> places_ GUARDED_BY(mutex_);
 };
 
 }  // namespace ocfsgw::fusefs

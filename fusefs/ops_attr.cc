@@ -16,14 +16,17 @@ void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* /*fi*/) {
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
   MountContext& context = Context(req);
-  // The answer has to wait for pages that the kernel gives back only when READs and WRITEs are answered: not
-  // here, where the last worker may be needed for them.
-  if (!context.fs.leases().Settled(*inode) && context.settlers.Post([req, ino, inode, &context] {
-        ReplyAttr(req, ino, inode, context.fs.GetAttr(inode));
+  coherence::LeaseTable& leases = context.fs.leases();
+  // The answer has to wait for what the kernel gives back only when other requests are answered: not here,
+  // where the last worker may be needed for them.
+  Executor& waiters = leases.IsDirectory(*inode) ? context.walks : context.settlers;
+  const TimePoint since = std::chrono::steady_clock::now();
+  if (!leases.Settled(*inode) && waiters.Post([req, ino, inode, &context, since] {
+        ReplyAttr(req, ino, inode, context.fs.GetAttr(inode, since));
       })) {
     return;
   }
-  ReplyAttr(req, ino, inode, context.fs.GetAttr(inode));
+  ReplyAttr(req, ino, inode, context.fs.GetAttr(inode, since));
 }
 
 FileTime ToFileTime(const timespec& time) { return {time.tv_sec, static_cast<uint32_t>(time.tv_nsec)}; }

@@ -44,6 +44,7 @@ Result<std::shared_ptr<const Listing>> ListingFor(coherence::CoherentFs& fs, Dir
 
 struct ReplyBuffer {
   fuse_req_t req;
+  MountContext& context;  ///< Also when the request is gone.
   fuse_ino_t directory;
   std::string bytes;
   size_t used = 0;
@@ -69,7 +70,7 @@ bool AddPlain(ReplyBuffer& out, const char* name, uint64_t ino, uint8_t type, of
 /// only for an entry that fits.
 bool AddPlus(ReplyBuffer& out, const DirectoryHandle& handle, const coherence::DirectoryEntry& entry,
              off_t next) {
-  MountContext& context = Context(out.req);
+  MountContext& context = out.context;
   fuse_entry_param param{};
   param.attr.st_ino = entry.ino;
   param.attr.st_mode = static_cast<mode_t>(entry.type) << 12;
@@ -126,7 +127,7 @@ void AddEntries(ReplyBuffer& out, DirectoryHandle& handle, const Listing& listin
 
 void Send(ReplyBuffer& out) {
   if (fuse_reply_buf(out.req, out.bytes.data(), out.used) == 0) return;
-  for (const fuse_ino_t ino : out.remembered) ForgetNode(Context(out.req), ino, 1);
+  for (const fuse_ino_t ino : out.remembered) ForgetNode(out.context, ino, 1);
 }
 
 void ReadEntries(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const fuse_file_info* fi,
@@ -138,7 +139,7 @@ void ReadEntries(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, cons
     ReplyStatus(req, listing.status());
     return;
   }
-  ReplyBuffer out{req, ino, std::string(size, '\0'), 0, {}, std::nullopt, true};
+  ReplyBuffer out{req, context, ino, std::string(size, '\0'), 0, {}, std::nullopt, true};
   AddEntries(out, handle, **listing, offset, plus);
   if (!out.lease) {
     Send(out);
@@ -148,7 +149,7 @@ void ReadEntries(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, cons
   if (context.fs.leases().AnswerUnder(directory, *out.lease, [&] { Send(out); })) return;
   // The lease has gone: the same without trust.
   for (const fuse_ino_t node : out.remembered) ForgetNode(context, node, 1);
-  ReplyBuffer again{req, ino, std::string(size, '\0'), 0, {}, std::nullopt, false};
+  ReplyBuffer again{req, context, ino, std::string(size, '\0'), 0, {}, std::nullopt, false};
   AddEntries(again, handle, **listing, offset, plus);
   Send(again);
 }

@@ -51,7 +51,7 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
   Describe(context.fs, *created->second, fi);
   fi->fh = context.files.Add(std::move(created->second));
   const fuse_entry_param param = context.inodes.Remember(created->first);
-  context.names.Tell(parent, name, param.ino);
+  context.names.Change(parent, name, param.ino);
   if (fuse_reply_create(req, &param, fi) != 0) {
     ForgetNode(context, param.ino, 1);
     context.files.Remove(fi->fh);

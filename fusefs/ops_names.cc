@@ -60,7 +60,7 @@ void Link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char* new
 }
 
 void ReplyRemoval(fuse_req_t req, const NameAt& at, const Status& status) {
-  if (status.ok()) Context(req).names.Remove(at.directory, at.name);
+  if (status.ok()) Context(req).names.Change(at.directory, at.name, NameTable::kMissing);
   ReplyStatus(req, status);
 }
 

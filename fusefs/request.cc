@@ -77,7 +77,14 @@ void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups) {
 }
 
 void ReplyEntry(fuse_req_t req, const NameAt& at, const Result<coherence::Entry>& entry) {
-  ReplyLookup(req, at, nullptr, std::nullopt, entry);
+  if (!entry.ok()) {
+    ReplyStatus(req, entry.status());
+    return;
+  }
+  MountContext& context = Context(req);
+  const fuse_entry_param param = Offer(context, *entry);
+  context.names.Change(at.directory, at.name, param.ino);
+  if (fuse_reply_entry(req, &param) != 0) ForgetNode(context, param.ino, 1);
 }
 
 void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& directory,
@@ -90,17 +97,14 @@ void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& di
     ReplyStatus(req, entry.status());
     return;
   }
-  bool trust = false;
-  if (lease) {
-    trust = context.names.Offer(at.directory, at.name,
-                                {.ino = param.ino, .directory = S_ISDIR(param.attr.st_mode)});
-  } else {
-    context.names.Tell(at.directory, at.name, param.ino);
-  }
   int error = 0;
+  const NameTable::Child child{.ino = param.ino, .directory = S_ISDIR(param.attr.st_mode)};
   param.entry_timeout = kWhileLeasedSeconds;
-  if (!trust ||
-      !context.fs.leases().AnswerUnder(directory, *lease, [&] { error = fuse_reply_entry(req, &param); })) {
+  const bool trusted =
+      lease && context.names.Offer(at.directory, at.name, child) &&
+      context.fs.leases().AnswerUnder(directory, *lease, [&] { error = fuse_reply_entry(req, &param); });
+  if (!trusted) {
+    context.names.Tell(at.directory, at.name, param.ino);
     param.entry_timeout = kNoTimeoutSeconds;
     error = fuse_reply_entry(req, &param);
   }

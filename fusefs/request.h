@@ -22,6 +22,7 @@ struct MountContext {
   InodeTable& inodes;
   NameTable& names;
   Executor& settlers;                  ///< For answers that wait for the kernel to give pages back.
+  Executor& walks;                     ///< For those that wait for names.
   std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.
   OpenFiles files{};
   OpenDirectories directories{};

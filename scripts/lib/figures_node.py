@@ -61,18 +61,30 @@ def read_for(path, seconds):
 
 
 def looks_for(directory, count, seconds):
-    """Per second: stat of one file after the other; open, read and close of them; fstat and pread of an open one."""
-    paths = [f"{directory}/{i}" for i in range(int(count))]
-    fd = os.open(paths[0], os.O_RDONLY)
-    looks = {"stat": os.stat, "open+read+close": read, "fstat+pread": lambda _: (os.fstat(fd), os.pread(fd, 4096, 0))}
+    """Looks per second: at one file after the other, by its path and from inside the directory; at an open one."""
+    names = [str(i) for i in range(int(count))]
+    paths = [f"{directory}/{name}" for name in names]
+    os.chdir(directory)
+    fd = os.open(names[0], os.O_RDONLY)
+
+    def missing(path):
+        try:
+            os.stat(path + "-missing")
+        except FileNotFoundError:
+            pass
+
+    looks = {"stat of a path": (os.stat, paths), "stat from inside": (os.stat, names),
+             "missing, by path": (missing, paths), "missing, from inside": (missing, names),
+             "open+read+close of a path": (read, paths), "open+read+close from inside": (read, names),
+             "fstat+pread of an open file": (lambda _: (os.fstat(fd), os.pread(fd, 4096, 0)), names)}
     rates = {}
-    for name, look in looks.items():
+    for label, (look, files) in looks.items():
         started, done = time.monotonic(), 0
         while time.monotonic() - started < float(seconds):
-            for path in paths:
-                look(path)
-            done += len(paths)
-        rates[name] = done / (time.monotonic() - started)
+            for file in files:
+                look(file)
+            done += len(files)
+        rates[label] = done / (time.monotonic() - started)
     return rates
 
 

@@ -53,6 +53,7 @@ TAKE_BACK_HERE = ("    ForgetAttributes(inode, true);\n"
 INVALIDATE = "void KernelNotifier::Invalidate(InodeId"
 STATE, TABLE, NOTIFIER = "coherence/lease_state.cc", "coherence/lease_table.cc", "fusefs/kernel_notifier.cc"
 FS_NAMES, NAMES = "coherence/coherent_names.cc", "fusefs/name_table.cc"
+SETTLING = "coherence/lease_settling.cc"
 
 MUTANTS = [
     # --- what is served, and when it is taken back
@@ -102,11 +103,11 @@ MUTANTS = [
            (Edit(NAMES, "bool NameTable::Offer(", "known.trusted && known.trusted_child != child.ino", "false"),),
            (Test("fusefs_test", "NameTable*"),)),
     Mutant("names-revived-if-true", "names are revived only if they are true",
-           (Edit(TABLE, "bool LeaseTable::ReviveNames(", "if (!std::all_of(names.begin(), names.end(), is_true)) return false;",
+           (Edit(SETTLING, "bool LeaseTable::ReviveNames(", "if (!std::all_of(names.begin(), names.end(), is_true)) return false;",
                  "static_cast<void>(is_true);"),),
            (SIM,)),
     Mutant("names-lease", "trust is granted only under the lease still held",
-           (Edit(TABLE, "bool LeaseTable::AnswerUnder(", "Void(*inode) || !inode->state.BeginReply(epoch)",
+           (Edit(SETTLING, "bool LeaseTable::AnswerUnder(", "Void(*inode) || !inode->state.BeginReply(epoch)",
                  "!inode->state.BeginReply(inode->state.epoch()) && epoch == 0"),),
            (SIM,)),
     Mutant("names-renamed", "a rename takes the trust along",

@@ -116,10 +116,11 @@ void SimKernel::TakeBackNames() {
       const std::lock_guard directory(directory_);
       const std::lock_guard lock(mutex_);
       const auto it = names_.find(name.name);
-      if (it != names_.end() && it->second.child && table_.can_expire()) {
+      dropped = !table_.can_expire() && it != names_.end();
+      if (name.superseded || it == names_.end()) {
+      } else if (table_.can_expire()) {
         it->second.trusted = false;
-        dropped = false;
-      } else if (it != names_.end()) {
+      } else {
         names_.erase(it);
       }
     }
@@ -228,11 +229,7 @@ Status SimKernel::ChangeNameOnce(CoherentFs& fs, const coherence::InodePtr& root
   const std::lock_guard locked(directory_);
   OCFSGW_RETURN_IF_ERROR(Size(fs, root).status());
   OCFSGW_ASSIGN_OR_RETURN(const coherence::InodePtr child, change(mutation));
-  if (child) {
-    table_.Tell(SimVolume::kRootIno, name, child->id().ino);
-  } else {
-    table_.Remove(SimVolume::kRootIno, name);
-  }
+  table_.Change(SimVolume::kRootIno, name, child ? child->id().ino : fusefs::NameTable::kMissing);
   const std::lock_guard lock(mutex_);
   names_[name] = {child, false};
   return Status::Ok();

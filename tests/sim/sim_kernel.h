@@ -46,6 +46,7 @@ class SimKernel final : public coherence::KernelCache {
   void Shrink(const std::string& name);
 
   bool ForgetAttributes(InodeId inode, bool may_wait) override;
+  void KeepForgettingAttributes(InodeId) override {}
   void Invalidate(InodeId inode, std::vector<coherence::ByteRange> ranges,
                   std::function<void()> done) override;
   std::vector<coherence::TrustedName> TrustedNames(InodeId directory) override;

@@ -28,6 +28,7 @@ class ScriptedKernel final : public KernelCache {
     events_.push_back("forget attributes");
     return true;
   }
+  void KeepForgettingAttributes(InodeId) override {}
   std::vector<TrustedName> TrustedNames(InodeId) override { return {}; }
   void Invalidate(InodeId, std::vector<ByteRange>, std::function<void()> done) override {
     events_.push_back("invalidate pages");

@@ -70,12 +70,14 @@ TEST_F(NameTableTest, WhatIsTrustedWithAnotherMeaningIsFirstTakenBack) {
 
 TEST_F(NameTableTest, AChangeThroughTheMountSupersedes) {
   EXPECT_TRUE(Offer("new", NameTable::kMissing));
-  table.Tell(kDir, "new", kA);
+  table.Change(kDir, "new", kA);
   EXPECT_TRUE(table.TrustedIn(kDir).at(0).superseded);
   TakeBackAll(false);
   EXPECT_FALSE(Offer("new", kA)) << "created here: the kernel has it";
   EXPECT_TRUE(Offer("b", kB));
-  table.Remove(kDir, "b");
+  table.Tell(kDir, "b", kB);
+  EXPECT_FALSE(table.TrustedIn(kDir).at(0).superseded) << "an answer to LOOKUP may not be worked in yet";
+  table.Change(kDir, "b", NameTable::kMissing);
   EXPECT_TRUE(table.TrustedIn(kDir).at(0).superseded);
 }
 
