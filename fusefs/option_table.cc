@@ -123,8 +123,11 @@ constexpr OptionSpec kSpecs[] = {
      Use::kGateway,
      [](Options& o, Name n, Value v) { return Assign(o.second_access, ParseNumber(n, v, 0, 86'400)); }},
     {"names=", "none|safe|all", "safe",
-     "names that the kernel keeps under a lease: none; all, but before Linux 6.2 only those that do not "
-     "exist; all but directories' there, too, where nothing may be mounted below the mount point then",
+     "names that the kernel keeps under a lease: none; all, but where the kernel cannot age names (before "
+     "6.2 "
+     "and late 6.1) only those that do not exist; all but directories' there, too, where nothing may be "
+     "mounted "
+     "below the mount point then",
      Use::kGateway, SetNames},
     {"fcntl=", "node|cluster", "node",
      "only node at present: fcntl locks hold among the processes of this node", Use::kGateway,

@@ -8,7 +8,7 @@ namespace ocfsgw::fusefs {
 enum class TrustNames : uint8_t {
   kNone,  ///< The kernel asks for every name at each walk.
   kSafe,  ///< Those that can be taken back without a trace: where the kernel cannot age a name but only drop
-          ///< it, with what is mounted there (before Linux 6.2), just names that do not exist.
+          ///< it, with what is mounted there (before Linux 6.2 and late 6.1), just names that do not exist.
   kAll,   ///< There, too, all but directories': the kernel drops them.
 };
 
