@@ -50,7 +50,10 @@ class SimKernel final : public coherence::KernelCache {
   void Invalidate(InodeId inode, std::vector<coherence::ByteRange> ranges,
                   std::function<void()> done) override;
   std::vector<coherence::TrustedName> TrustedNames(InodeId directory) override;
-  void Stop() { notifiers_.Stop(); }
+  void Stop() {
+    notifiers_.Stop();
+    names_.clear();  // its inodes do not outlive the lease table
+  }
 
  private:
   struct Page {
