@@ -260,7 +260,7 @@ TEST(ClusterSimulation, WithAHoldOffMetadataComesFromTheBackendMeanwhile) {
 }
 
 TEST(ClusterSimulation, AHoldOffThatGrowsLeavesContendedFilesToTheBackend) {
-  Load load({.hold_off = {std::chrono::milliseconds(1), std::chrono::milliseconds(60),
+  Load load({.hold_off = {std::chrono::milliseconds(1), std::chrono::milliseconds(20),
                           std::chrono::milliseconds(2)}});
   load.recalls_min = 10;
   load.Execute();
