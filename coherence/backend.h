@@ -54,10 +54,6 @@ class BackendFile {
   virtual ~BackendFile() = default;
   /// Fewer bytes than asked for only at the end of the file.
   virtual Result<size_t> Read(uint64_t offset, std::span<std::byte> into) = 0;
-  /// Has the next Read of this range (length 0: to the end) ask the disk, where the file system's own cache
-  /// may be old: OCFS2's keeps what a buffered read put there while another node's O_DIRECT write was in
-  /// flight.
-  virtual void DropCached(uint64_t /*offset*/, uint64_t /*length*/) {}
   /// Writes all of it or fails. A short write (full disk) is returned as the number of bytes written, if it
   /// is not 0. `append`: at the end of the file, wherever that is, in one atomic step; `offset` does not
   /// count then.

@@ -34,15 +34,6 @@ Result<BackendFile*> OpenFile::Backing(Backend& backend) {
   return file_.get();
 }
 
-Result<BackendFile*> OpenFile::BackingUnder(uint32_t epoch, Backend& backend) {
-  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const file, Backing(backend));
-  if (fresh_.load(std::memory_order_relaxed) != uint64_t{epoch} + 1) {
-    file->DropCached(0, 0);
-    fresh_.store(uint64_t{epoch} + 1, std::memory_order_relaxed);
-  }
-  return file;
-}
-
 std::unique_ptr<OpenFile> CoherentFs::OpenPinned(const InodePtr& inode, int flags) {
   if ((flags & O_ACCMODE) != O_RDONLY || leases_.provider() == nullptr) return nullptr;
   const auto view = leases_.Want(inode, Urgency::kMetadata);
@@ -80,7 +71,6 @@ Status CoherentFs::Read(OpenFile& file, uint64_t offset, size_t size, const Send
       metrics_.read_retries.Add();
     }
     OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
-    backing->DropCached(offset, size);
     OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(offset, bytes));
     metrics_.bytes_from_backend.Add(n);
     send(bytes.first(n));
@@ -101,7 +91,6 @@ Status CoherentFs::Read(OpenFile& file, uint64_t offset, size_t size, const Send
   metrics_.unleased_reads.Add();
   request.BeginUncovered();
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
-  backing->DropCached(offset, size);
   OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(offset, bytes));
   metrics_.bytes_from_backend.Add(n);
   send(bytes.first(n));
@@ -145,7 +134,7 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
     }
   }
   if (!block) {
-    OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.BackingUnder(view.epoch, backend_));
+    OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
     const uint64_t begin = index * kBlockBytes;
     std::string bytes(std::min<uint64_t>(kBlockBytes, view.attr.size - begin), '\0');
     OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(begin, std::as_writable_bytes(std::span(bytes))));

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,9 +50,6 @@ class OpenFile {
   bool direct() const;
   /// The backend's open file, opened now if that was put off. May block in the backend.
   Result<BackendFile*> Backing(Backend& backend);
-  /// The same, to read under the lease of `epoch`: nothing comes from the backend's own cache that was there
-  /// before.
-  Result<BackendFile*> BackingUnder(uint32_t epoch, Backend& backend);
 
  private:
   const InodePtr inode_;
@@ -61,7 +57,6 @@ class OpenFile {
   const std::unique_ptr<OpenPin> pin_;
   Mutex mutex_;
   std::unique_ptr<BackendFile> file_ GUARDED_BY(mutex_);  // set once, then stays
-  std::atomic<uint64_t> fresh_{0};  // 1 + the epoch for which the backend's cache was dropped; relaxed
 };
 
 /// The file system as applications see it: reads from caches while a lease covers them, from the backend

@@ -36,7 +36,6 @@ class MeteredFile final : public BackendFile {
     if (got.ok()) counters_->read_bytes->Add(*got);
     return got;
   }
-  void DropCached(uint64_t offset, uint64_t length) override { below->DropCached(offset, length); }
   Result<size_t> Write(uint64_t offset, std::span<const std::byte> from, bool append) override {
     auto put = Counted(BackendOp::kWrite, below->Write(offset, from, append));
     if (put.ok()) counters_->written_bytes->Add(*put);

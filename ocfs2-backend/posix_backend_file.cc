@@ -23,8 +23,7 @@ Status SyncFd(int fd, bool data_only) {
 
 Result<std::unique_ptr<BackendFile>> PosixBackend::Open(const NodeRef& node, int flags) {
   OCFSGW_ASSIGN_OR_RETURN(UniqueFd fd, OpenNode(node, flags & kOpenFlags));
-  return std::unique_ptr<BackendFile>(
-      std::make_unique<PosixFile>(node->id(), std::move(fd), source_->is_ocfs2()));
+  return std::unique_ptr<BackendFile>(std::make_unique<PosixFile>(node->id(), std::move(fd)));
 }
 
 Status PosixBackend::SyncDirectory(const NodeRef& directory, bool data_only) {
@@ -43,11 +42,6 @@ Result<size_t> PosixFile::Read(uint64_t offset, std::span<std::byte> into) {
     done += static_cast<size_t>(got);
   }
   return done;
-}
-
-void PosixFile::DropCached(uint64_t offset, uint64_t length) {
-  if (ocfs2_)
-    ::posix_fadvise(fd(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
 }
 
 Result<size_t> PosixFile::Write(uint64_t offset, std::span<const std::byte> from, bool append) {

@@ -64,7 +64,7 @@ Result<Created> PosixBackend::Create(const NodeRef& parent, const std::string& n
     return Status::FromErrno(ESTALE, name + " appeared meanwhile");
   if (!fd) return Status::LastErrno("create " + name);
   OCFSGW_ASSIGN_OR_RETURN(Found found, Identify(fd.get(), {}));
-  auto file = std::make_unique<PosixFile>(found.attr.id, std::move(fd), source_->is_ocfs2());
+  auto file = std::make_unique<PosixFile>(found.attr.id, std::move(fd));
   return Created{std::move(found), std::move(file)};
 }
 

@@ -13,13 +13,11 @@ inline constexpr int kOpenFlags = O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC;
 /// An open regular file of a PosixBackend. Thread-safe: no file position is used.
 class PosixFile final : public coherence::BackendFile {
  public:
-  /// `ocfs2`: the file system's cache is not to be trusted, see BackendFile::DropCached.
-  PosixFile(InodeId id, UniqueFd fd, bool ocfs2) : id_(id), fd_(std::move(fd)), ocfs2_(ocfs2) {}
+  PosixFile(InodeId id, UniqueFd fd) : id_(id), fd_(std::move(fd)) {}
 
   int fd() const { return fd_.get(); }
 
   Result<size_t> Read(uint64_t offset, std::span<std::byte> into) override;
-  void DropCached(uint64_t offset, uint64_t length) override;
   Result<size_t> Write(uint64_t offset, std::span<const std::byte> from, bool append) override;
   Status Sync(bool data_only) override;
   Status Flush() override;
@@ -30,7 +28,6 @@ class PosixFile final : public coherence::BackendFile {
  private:
   const InodeId id_;
   const UniqueFd fd_;
-  const bool ocfs2_;
 };
 
 }  // namespace ocfsgw::ocfs2
