@@ -161,44 +161,6 @@ TEST_F(Stamps, AnInodeNumberThatComesBack) {
   EXPECT_EQ(Look(), Line(2)) << "replaced while the gateway was down";
 }
 
-// O_DIRECT writes leave their times to chance. The reader's node reads all the time, so that leases are asked
-// for while a write is in flight, and its gateway is restarted meanwhile.
-TEST_F(Stamps, DirectWritesInFlight) {
-  constexpr int kWrites = 25;
-  ASSERT_TRUE(In(gateway_.view(), name_,
-                 "{ while true; do fsop read $d/f; done >/dev/null 2>&1 & }; echo $! >/tmp/load")
-                  .ok());
-  std::thread restarts([this] {
-    for (int i = 0; i < 1; ++i) {
-      EXPECT_TRUE(Lab()
-                      .On(2, std::string("until umount ") + kGateway +
-                                 "; do sleep 0.01; done; while pgrep -x "
-                                 "'ocfsgw|gw-guardian' >/dev/null; do sleep 0.05; done")
-                      .ok());
-      EXPECT_TRUE(gateway_.Mount().ok());
-      std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    }
-  });
-  const std::string lines =
-      Write(AskLook() + fmt::format("for i in {{1..{}}}; do fsop direct_overwrite $d/f 0 4096 $i "
-                                    ">/dev/null; look; done",
-                                    kWrites));
-  restarts.join();
-  ASSERT_TRUE(Lab().On(2, "kill $(</tmp/load)").ok());
-  std::istringstream seen(lines);
-  std::string line;
-  int looks = 0;
-  for (uint64_t seed = 1; seed <= kWrites; ++seed) {
-    ASSERT_TRUE(std::getline(seen, line));
-    if (!line.starts_with("4096 ")) continue;  // the gateway was away
-    ++looks;
-    EXPECT_EQ(line, Line(seed)) << "write " << seed;
-  }
-  EXPECT_GT(looks, 0);
-  Restart();
-  EXPECT_EQ(Look(), Line(kWrites)) << "after a restart";
-}
-
 // The node must not keep the open lock of what a gateway has read: see open_pins.h.
 TEST_F(Stamps, TheSpaceOfADeletedFileIsFreed) {
   Write("for i in here there; do fsop create $d/$i 4096000 1; done");
