@@ -50,6 +50,7 @@ struct Inode {
   HoldOff hold_off GUARDED_BY(mutex);
   IdleTime idle GUARDED_BY(mutex);
   LeaseKey key GUARDED_BY(mutex);
+  TimePoint asked GUARDED_BY(mutex);  ///< When the latest acquisition began.
   uint64_t losses GUARDED_BY(mutex) = 0;  ///< LeaseTable's count when the lease was asked for.
   FileAttr attr GUARDED_BY(mutex);
   Stamp stamp GUARDED_BY(mutex);

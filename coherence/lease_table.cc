@@ -106,12 +106,15 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
       const bool contended = urgency == Urgency::kPages && inode->hold_off.contended(config_.hold_off);
       todo = Note(inode, *inode, inode->state.OnWant(urgent, clock_.Now(), contended));
       acquiring = inode->state.phase() == LeasePhase::kAcquiring;
+      if (todo.actions.acquire) inode->asked = std::chrono::steady_clock::now();
     }
     Do(inode, std::move(todo), true);
     if (!acquiring) break;
     MutexLock lock(inode->mutex);
+    // Who comes later waits no longer: a lock that is kept costs its users the deadline once.
+    const TimePoint until = std::min(deadline, inode->asked + config_.recall_deadline);
     while (inode->state.phase() == LeasePhase::kAcquiring) {
-      if (!inode->changed.WaitUntil(inode->mutex, deadline)) return std::nullopt;
+      if (!inode->changed.WaitUntil(inode->mutex, until)) return std::nullopt;
     }
     if (inode->state.held() && !Void(*inode)) return View(*inode);
   }

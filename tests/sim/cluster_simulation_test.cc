@@ -174,13 +174,19 @@ struct Load {
     uint32_t threads = 0;
     std::vector<std::thread> readers;
     std::vector<std::thread> writers;
+    // A load that is to have so many recalls goes on until it has; one that never gets there fails.
+    const int64_t patience = NowNs() + 60'000'000'000;
+    const auto tested = [&] {
+      return writes >= writes_min &&
+             (!check_metrics || one.metrics.recalls.value() > recalls_min || NowNs() > patience);
+    };
     for (SimMachine* machine : {&one, &two}) {
       const auto root = machine->fs.Root();
       ASSERT_TRUE(root.ok());
       for (uint64_t reader = 0; reader < 2; ++reader) {
-        readers.emplace_back([this, machine, root = root->inode, reader, thread = ++threads] {
+        readers.emplace_back([this, &tested, machine, root = root->inode, reader, thread = ++threads] {
           std::mt19937_64 random(seed * 31 + reader);
-          for (int i = 0; i < looks_per_reader || writes < writes_min; ++i) {
+          for (int i = 0; i < looks_per_reader || !tested(); ++i) {
             Look(*machine, root, static_cast<int>(random() % kFiles), thread);
             LookName(*machine, root, static_cast<int>(random() % kNames), thread);
             if (random() % 16 == 0) machine->kernel.Shrink(NameOf(static_cast<int>(random() % kNames)));

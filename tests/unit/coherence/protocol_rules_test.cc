@@ -217,6 +217,10 @@ TEST_F(ProtocolRules, AHandlerWaitsForALeaseNoLongerThanTheRecallDeadline) {
     in_time = changed.wait_for(lock, std::chrono::seconds(10), [&] { return returned; });
   };
   EXPECT_FALSE(table_->Want(inode_, Urgency::kMetadata));
+  const auto first = std::chrono::steady_clock::now();
+  for (int later = 0; later < 20; ++later) EXPECT_FALSE(table_->Want(inode_, Urgency::kPages));
+  EXPECT_LT(std::chrono::steady_clock::now() - first, 10 * Config().recall_deadline)
+      << "each one waited for the same acquisition anew";
   {
     const std::lock_guard lock(mutex);
     returned = true;
