@@ -2,6 +2,7 @@
 
 #include <sys/statvfs.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -46,6 +47,8 @@ struct DirectoryEntry {
 struct Caller {
   uint32_t uid = 0;
   uint32_t gid = 0;
+  uint32_t umask = 0;            ///< Applied where no default ACL takes its place.
+  std::vector<uint32_t> groups;  ///< Supplementary ones; filled in only where they count (set-group-ID).
 };
 
 /// An open file of the shared file system; closed by the destructor. Thread-safe, as descriptors are.
@@ -66,6 +69,14 @@ class BackendFile {
   /// `whence` SEEK_DATA or SEEK_HOLE.
   virtual Result<uint64_t> Seek(uint64_t offset, int whence) = 0;
   virtual Result<FileAttr> Stat() = 0;
+  /// Copies up to `length` bytes of `source`, another open file of the same backend, as copy_file_range(2):
+  /// shares blocks where the file system can. The bytes copied.
+  virtual Result<uint64_t> CopyFrom(BackendFile& /*source*/, uint64_t /*from*/, uint64_t /*to*/,
+                                    uint64_t /*length*/) {
+    return Status(StatusCode::kUnsupported, "no copies here");
+  }
+  /// `operation` of flock(2). Without LOCK_NB it may wait for ever; a signal ends that with EINTR.
+  virtual Status Lock(int /*operation*/) { return {StatusCode::kUnsupported, "no locks here"}; }
 };
 
 struct Created {
@@ -94,7 +105,7 @@ class Backend {
   /// All entries of a directory, `.` and `..` left out.
   virtual Result<std::vector<DirectoryEntry>> List(const NodeRef& directory) = 0;
 
-  /// `flags` of open(2): access mode, O_TRUNC, O_SYNC and O_DSYNC count, others are ignored.
+  /// `flags` of open(2): access mode, O_TRUNC, O_APPEND, O_SYNC and O_DSYNC count, others are ignored.
   /// REQUIRES: a regular file (a FIFO would block).
   virtual Result<std::unique_ptr<BackendFile>> Open(const NodeRef& node, int flags) = 0;
   /// Creates a regular file and opens it. A name that exists is not opened, since nobody has checked whether
@@ -121,6 +132,15 @@ class Backend {
   virtual Status SetXattr(const NodeRef& node, const std::string& name, std::span<const std::byte> value,
                           int flags) = 0;
   virtual Status RemoveXattr(const NodeRef& node, const std::string& name) = 0;
+
+  /// Inode flags and project (chattr(1), FS_IOC_GETFLAGS and its kin): `command` as in ioctl(2), which says
+  /// by its direction bits whether `in` is taken or an answer of its size comes back.
+  virtual Result<std::string> Ioctl(const NodeRef& /*node*/, unsigned /*command*/,
+                                    std::span<const std::byte> /*in*/) {
+    return Status::FromErrno(ENOTTY, "ioctl");
+  }
+  /// Whether inodes may have POSIX ACLs, and new ones take default ACLs or Caller::umask into account.
+  virtual bool HasAcls() { return false; }
 
   virtual Status SyncDirectory(const NodeRef& directory, bool data_only) = 0;
   virtual Result<struct statvfs> StatFs() = 0;

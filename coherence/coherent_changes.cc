@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "coherence/coherent_fs.h"
 
 namespace ocfsgw::coherence {
@@ -36,10 +38,29 @@ Status CoherentFs::DropSetIds(Mutation& change, OpenFile& file) {
   return backend_.SetAttr(file.inode()->node, drop, backing).status();
 }
 
+Status CoherentFs::DropSetGroupId(Mutation& change, const InodePtr& inode, const Caller& caller) {
+  change.Add(inode);
+  OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, backend_.Stat(inode->node));
+  const bool member = attr.gid == caller.gid ||
+                      std::find(caller.groups.begin(), caller.groups.end(), attr.gid) != caller.groups.end();
+  if ((attr.mode & S_ISGID) == 0 || member) return Status::Ok();
+  AttrChange drop;
+  drop.mode = attr.mode & 07777 & ~S_ISGID;
+  return backend_.SetAttr(inode->node, drop, nullptr).status();
+}
+
 Status CoherentFs::Allocate(Mutation& change, OpenFile& file, int mode, uint64_t offset, uint64_t length) {
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
   change.Add(file.inode());
   return backing->Allocate(mode, offset, length);
+}
+
+Result<uint64_t> CoherentFs::CopyRange(Mutation& change, OpenFile& source, uint64_t from, OpenFile& target,
+                                       uint64_t to, uint64_t length) {
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const in, source.Backing(backend_));
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const out, target.Backing(backend_));
+  change.Add(target.inode());
+  return out->CopyFrom(*in, from, to, length);
 }
 
 Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr,
@@ -119,6 +140,12 @@ Status CoherentFs::SetXattr(Mutation& change, const InodePtr& inode, const std::
                             std::span<const std::byte> value, int flags) {
   change.Add(inode);
   return backend_.SetXattr(inode->node, name, value, flags);
+}
+
+Status CoherentFs::Ioctl(Mutation& change, const InodePtr& inode, unsigned command,
+                         std::span<const std::byte> in) {
+  change.Add(inode);
+  return backend_.Ioctl(inode->node, command, in).status();
 }
 
 Status CoherentFs::RemoveXattr(Mutation& change, const InodePtr& inode, const std::string& name) {

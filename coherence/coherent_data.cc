@@ -19,6 +19,15 @@ constexpr int kReadAttempts = 8;
 /// what the kernel writes back from a mapping, too. O_DIRECT is between application and kernel.
 int BackendFlags(int flags) { return flags & ~(O_TRUNC | O_APPEND | O_DIRECT); }
 
+Result<std::unique_ptr<BackendFile>> OpenInBackend(Backend& backend, const NodeRef& node, int flags) {
+  auto file = backend.Open(node, BackendFlags(flags));
+  // An append-only inode (chattr +a) can be opened in no other way, and cannot be mapped for writing.
+  if (file.status().IsErrno(EPERM) && (flags & O_APPEND) != 0) {
+    return backend.Open(node, BackendFlags(flags) | O_APPEND);
+  }
+  return file;
+}
+
 }  // namespace
 
 bool OpenFile::direct() const { return (flags_ & O_DIRECT) != 0 || (flags_ & O_ACCMODE) == O_WRONLY; }
@@ -28,7 +37,7 @@ Result<BackendFile*> OpenFile::Backing(Backend& backend) {
     MutexLock lock(mutex_);
     if (file_) return file_.get();
   }
-  OCFSGW_ASSIGN_OR_RETURN(auto opened, backend.Open(inode_->node, BackendFlags(flags_)));
+  OCFSGW_ASSIGN_OR_RETURN(auto opened, OpenInBackend(backend, inode_->node, flags_));
   MutexLock lock(mutex_);
   if (!file_) file_ = std::move(opened);
   return file_.get();
@@ -47,7 +56,7 @@ std::unique_ptr<OpenFile> CoherentFs::OpenPinned(const InodePtr& inode, int flag
 Result<std::unique_ptr<OpenFile>> CoherentFs::Open(const InodePtr& inode, int flags) {
   // A pin keeps the inode alive, so the backend need not be touched before a block is missing.
   if (auto pinned = OpenPinned(inode, flags)) return pinned;
-  auto file = backend_.Open(inode->node, BackendFlags(flags));
+  auto file = OpenInBackend(backend_, inode->node, flags);
   if (!file.ok()) {
     // Replaced while staleness is allowed: the kernel walks again, and must not be led here again.
     if (file.status().IsErrno(ESTALE)) leases_.EndStaleness(inode);
@@ -166,6 +175,11 @@ Status CoherentFs::Flush(OpenFile& file) {
 Result<uint64_t> CoherentFs::Seek(OpenFile& file, uint64_t offset, int whence) {
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
   return backing->Seek(offset, whence);
+}
+
+Status CoherentFs::Lock(OpenFile& file, int operation) {
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+  return backing->Lock(operation);
 }
 
 }  // namespace ocfsgw::coherence

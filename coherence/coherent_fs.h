@@ -39,7 +39,14 @@ class OpenFile {
       : inode_(std::move(inode)), flags_(flags), pin_(std::move(pin)), file_(std::move(file)) {
     inode_->opens.fetch_add(1);
   }
-  ~OpenFile() { inode_->opens.fetch_sub(1); }
+  ~OpenFile() {
+    {
+      MutexLock lock(mutex_);
+      file_.reset();
+    }
+    SetFlocked(false);  // not before the lock is gone
+    inode_->opens.fetch_sub(1);
+  }
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
@@ -48,6 +55,10 @@ class OpenFile {
   /// The kernel keeps no pages for this handle: it was opened with O_DIRECT, or cannot be read and so not be
   /// mapped.
   bool direct() const;
+  /// For Inode::flocks.
+  void SetFlocked(bool locked) {
+    if (flocked_.exchange(locked) != locked) inode_->flocks.fetch_add(locked ? 1 : -1);
+  }
   /// The backend's open file, opened now if that was put off. May block in the backend.
   Result<BackendFile*> Backing(Backend& backend);
 
@@ -55,6 +66,7 @@ class OpenFile {
   const InodePtr inode_;
   const int flags_;
   const std::unique_ptr<OpenPin> pin_;
+  std::atomic<bool> flocked_{false};
   Mutex mutex_;
   std::unique_ptr<BackendFile> file_ GUARDED_BY(mutex_);  // set once, then stays
 };
@@ -97,6 +109,9 @@ class CoherentFs {
   Status Sync(OpenFile& file, bool data_only);
   Status Flush(OpenFile& file);
   Result<uint64_t> Seek(OpenFile& file, uint64_t offset, int whence);
+  /// flock(2), on all nodes of a cluster. Without LOCK_NB it may wait for ever; a signal ends that with
+  /// EINTR.
+  Status Lock(OpenFile& file, int operation);
 
   // Changes (coherent_changes.cc): `change` collects the inodes; destroy it after the answer.
   Result<size_t> Write(Mutation& change, OpenFile& file, uint64_t offset, std::span<const std::byte> from,
@@ -104,7 +119,13 @@ class CoherentFs {
   /// What a user's write does to set-user-ID and set-group-ID bits: the kernel leaves it to us for direct
   /// writes, and the backend does it for nobody who is privileged, as this process is. Call before Write.
   Status DropSetIds(Mutation& change, OpenFile& file);
+  /// What a new access ACL does to the set-group-ID bit if the caller is not in the group
+  /// (posix_acl_update_mode() of the kernel). Call after SetXattr.
+  Status DropSetGroupId(Mutation& change, const InodePtr& inode, const Caller& caller);
   Status Allocate(Mutation& change, OpenFile& file, int mode, uint64_t offset, uint64_t length);
+  /// copy_file_range(2) from one open file to another. The bytes copied.
+  Result<uint64_t> CopyRange(Mutation& change, OpenFile& source, uint64_t from, OpenFile& target, uint64_t to,
+                             uint64_t length);
   Result<FileAttr> SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr, OpenFile* file);
   Result<std::pair<Entry, std::unique_ptr<OpenFile>>> Create(Mutation& change, const InodePtr& parent,
                                                              const std::string& name, uint32_t mode,
@@ -123,6 +144,8 @@ class CoherentFs {
                 const std::string& to_name, unsigned flags);
   Status SetXattr(Mutation& change, const InodePtr& inode, const std::string& name,
                   std::span<const std::byte> value, int flags);
+  /// See Backend::Ioctl; for a command that changes the inode.
+  Status Ioctl(Mutation& change, const InodePtr& inode, unsigned command, std::span<const std::byte> in);
   Status RemoveXattr(Mutation& change, const InodePtr& inode, const std::string& name);
 
   /// What is passed on as it is: statistics of the volume, syncs of directories.

@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <climits>
 
 #include "coherence/coherent_fs.h"
 
@@ -88,6 +89,7 @@ bool CoherentFs::ReviveNames(const InodePtr& directory) {
 
 Result<Entry> CoherentFs::Lookup(const InodePtr& parent, const std::string& name,
                                  std::optional<uint32_t>* lease) {
+  if (name.size() > NAME_MAX) return Status::FromErrno(ENAMETOOLONG, "lookup");  // not one of a listing's
   const auto view = leases_.Want(parent, Urgency::kMetadata);
   if (!view || !view->names) return LookupInBackend(parent, nullptr, name);
   // Whoever relies on it finds out whether it is still held.

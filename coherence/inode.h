@@ -50,7 +50,7 @@ struct Inode {
   HoldOff hold_off GUARDED_BY(mutex);
   IdleTime idle GUARDED_BY(mutex);
   LeaseKey key GUARDED_BY(mutex);
-  TimePoint asked GUARDED_BY(mutex);  ///< When the latest acquisition began.
+  TimePoint asked GUARDED_BY(mutex);      ///< When the latest acquisition began.
   uint64_t losses GUARDED_BY(mutex) = 0;  ///< LeaseTable's count when the lease was asked for.
   FileAttr attr GUARDED_BY(mutex);
   Stamp stamp GUARDED_BY(mutex);
@@ -72,6 +72,7 @@ struct Inode {
   std::atomic<bool> used{false};    ///< Since the LRU's hand last passed; relaxed.
   /// Open files of this gateway: while there are none, nobody has the inode's pages mapped.
   std::atomic<uint32_t> opens{0};
+  std::atomic<uint32_t> flocks{0};  ///< Those of them that have a lock of flock(2).
 };
 using InodePtr = std::shared_ptr<Inode>;
 

@@ -19,6 +19,7 @@
 #include "fusefs/inode_table.h"
 #include "fusefs/kernel_notifier.h"
 #include "fusefs/lease_choice.h"
+#include "fusefs/lock_waiters.h"
 #include "fusefs/metrics_exporter.h"
 #include "fusefs/mount_options.h"
 #include "fusefs/pulse.h"
@@ -75,6 +76,7 @@ class Gateway {
   AsioExecutor timers_;
   AsioExecutor settlers_;
   AsioExecutor walks_;
+  LockWaiters lock_waiters_{timers_};
   KernelNotifier notifier_;
   std::unique_ptr<coherence::LeaseTable> table_;
   std::unique_ptr<coherence::CoherentFs> fs_;

@@ -43,7 +43,7 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
   if (!inode) return;
   MountContext& context = Context(req);
   Mutation change(context.fs.leases());
-  auto created = context.fs.Create(change, inode, name, mode, fi->flags, CallerOf(req));
+  auto created = context.fs.Create(change, inode, name, mode, fi->flags, CallerOf(req, mode));
   if (!created.ok()) {
     ReplyStatus(req, created.status());
     return;
@@ -109,6 +109,19 @@ void Allocate(fuse_req_t req, fuse_ino_t /*ino*/, int mode, off_t offset, off_t 
                                static_cast<uint64_t>(length)));
 }
 
+void CopyRange(fuse_req_t req, fuse_ino_t /*ino*/, off_t from, fuse_file_info* source, fuse_ino_t /*to_ino*/,
+               off_t to, fuse_file_info* target, size_t length, int /*flags*/) {
+  CoherentFs& fs = Context(req).fs;
+  Mutation change(fs.leases());
+  const auto copied = fs.CopyRange(change, OpenFiles::Of(source), static_cast<uint64_t>(from),
+                                   OpenFiles::Of(target), static_cast<uint64_t>(to), length);
+  if (copied.ok()) {
+    fuse_reply_write(req, *copied);
+  } else {
+    ReplyStatus(req, copied.status());
+  }
+}
+
 void Seek(fuse_req_t req, fuse_ino_t /*ino*/, off_t offset, int whence, fuse_file_info* fi) {
   const auto at = Context(req).fs.Seek(OpenFiles::Of(fi), static_cast<uint64_t>(offset), whence);
   if (at.ok()) {
@@ -129,6 +142,7 @@ void AddFileOperations(fuse_lowlevel_ops& ops) {
   ops.flush = Flush;
   ops.fsync = Sync;
   ops.fallocate = Allocate;
+  ops.copy_file_range = CopyRange;
   ops.lseek = Seek;
 }
 

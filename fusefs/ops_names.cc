@@ -33,7 +33,8 @@ void MakeNode(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, 
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   Mutation change(Context(req).fs.leases());
-  ReplyEntry(req, {parent, name}, Context(req).fs.MakeNode(change, inode, name, mode, rdev, CallerOf(req)));
+  ReplyEntry(req, {parent, name},
+             Context(req).fs.MakeNode(change, inode, name, mode, rdev, CallerOf(req, mode)));
 }
 
 void MakeDirectory(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {

@@ -1,6 +1,9 @@
 // Extended attributes.
 
+#include <sys/stat.h>
+
 #include <cerrno>
+#include <string_view>
 
 #include "fusefs/request.h"
 
@@ -38,9 +41,13 @@ void ListXattr(fuse_req_t req, fuse_ino_t ino, size_t size) {
 void SetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, const char* value, size_t size, int flags) {
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
-  Mutation change(Context(req).fs.leases());
-  ReplyStatus(req,
-              Context(req).fs.SetXattr(change, inode, name, std::as_bytes(std::span(value, size)), flags));
+  coherence::CoherentFs& fs = Context(req).fs;
+  Mutation change(fs.leases());
+  Status status = fs.SetXattr(change, inode, name, std::as_bytes(std::span(value, size)), flags);
+  if (status.ok() && fuse_req_ctx(req)->uid != 0 && name == std::string_view("system.posix_acl_access")) {
+    status = fs.DropSetGroupId(change, inode, CallerOf(req, S_ISGID));
+  }
+  ReplyStatus(req, status);
 }
 
 void RemoveXattr(fuse_req_t req, fuse_ino_t ino, const char* name) {

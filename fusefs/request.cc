@@ -1,5 +1,7 @@
 #include "fusefs/request.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace ocfsgw::fusefs {
@@ -121,9 +123,15 @@ void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,
   fuse_reply_attr(req, &st, AttrTimeout(Context(req), ino, inode, known->lease));
 }
 
-coherence::Caller CallerOf(fuse_req_t req) {
-  const fuse_ctx* context = fuse_req_ctx(req);
-  return {context->uid, context->gid};
+coherence::Caller CallerOf(fuse_req_t req, mode_t mode) {
+  const fuse_ctx* const context = fuse_req_ctx(req);
+  coherence::Caller caller{context->uid, context->gid, static_cast<uint32_t>(context->umask), {}};
+  if ((mode & S_ISGID) == 0 || context->uid == 0) return caller;
+  std::array<gid_t, 256> groups{};  // looked up in /proc, so only where they decide: may the bit stay?
+  const int count = fuse_req_getgroups(req, groups.size(), groups.data());
+  if (count > 0)
+    caller.groups.assign(groups.begin(), groups.begin() + std::min<size_t>(count, groups.size()));
+  return caller;
 }
 
 }  // namespace ocfsgw::fusefs

@@ -12,6 +12,7 @@
 #include "coherence/coherent_fs.h"
 #include "fusefs/file_handle.h"
 #include "fusefs/inode_table.h"
+#include "fusefs/lock_waiters.h"
 #include "fusefs/name_table.h"
 
 namespace ocfsgw::fusefs {
@@ -23,6 +24,8 @@ struct MountContext {
   NameTable& names;
   Executor& settlers;                  ///< For answers that wait for the kernel to give pages back.
   Executor& walks;                     ///< For those that wait for names.
+  LockWaiters& lock_waiters;           ///< For those that wait for locks of files.
+  bool has_acls = false;               ///< The source has POSIX ACLs.
   std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.
   OpenFiles files{};
   OpenDirectories directories{};
@@ -63,7 +66,8 @@ inline bool MayTrust(const fuse_conn_info& connection) {
   return connection.proto_major > 7 || (connection.proto_major == 7 && connection.proto_minor >= 32);
 }
 
-coherence::Caller CallerOf(fuse_req_t req);
+/// `mode`: of the object to be made.
+coherence::Caller CallerOf(fuse_req_t req, mode_t mode = 0);
 
 /// How long the kernel may trust attributes: until they are taken back while their lease is held, else not
 /// beyond the request.
@@ -76,5 +80,7 @@ void AddAttrOperations(fuse_lowlevel_ops& ops);
 void AddFileOperations(fuse_lowlevel_ops& ops);
 void AddDirectoryOperations(fuse_lowlevel_ops& ops);
 void AddXattrOperations(fuse_lowlevel_ops& ops);
+void AddIoctlOperations(fuse_lowlevel_ops& ops);
+void AddLockOperations(fuse_lowlevel_ops& ops);
 
 }  // namespace ocfsgw::fusefs

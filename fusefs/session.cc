@@ -29,6 +29,9 @@ void Init(void* userdata, fuse_conn_info* connection) {
   // O_TRUNC comes as SETATTR, which has the local-write rule; the kernel clears set-id bits by SETATTR too,
   // since a gateway that writes as root would not.
   connection->want &= ~(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_HANDLE_KILLPRIV);
+  if (context.has_acls) {  // the kernel judges by them then, and leaves the umask to whom knows default ACLs
+    connection->want |= connection->capable & (FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK);
+  }
   // A symbolic link's target never changes: another target is another inode.
   connection->want |= connection->capable & FUSE_CAP_CACHE_SYMLINKS;
 }
@@ -70,6 +73,8 @@ fuse_lowlevel_ops Operations() {
   AddFileOperations(ops);
   AddDirectoryOperations(ops);
   AddXattrOperations(ops);
+  AddIoctlOperations(ops);
+  AddLockOperations(ops);
   return ops;
 }
 

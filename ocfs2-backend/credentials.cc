@@ -26,18 +26,17 @@ void SetFsIds(uint32_t uid, uint32_t gid) {
 
 // unshare(CLONE_FS), see unshare(2): umask, root and working directory become this thread's own.
 bool MakeUmaskPrivate() {
-  if (::unshare(CLONE_FS) != 0) {
-    log::Warning("cannot give a thread its own umask: the process's umask is set to 0");
-  }
+  if (::unshare(CLONE_FS) == 0) return true;
+  log::Warning("cannot give a thread its own umask: the process's umask is set to 0");
   ::umask(0);
-  return true;
+  return false;
 }
 
 }  // namespace
 
 ScopedCaller::ScopedCaller(const coherence::Caller& caller) {
-  thread_local const bool umask_is_zero = MakeUmaskPrivate();
-  static_cast<void>(umask_is_zero);
+  thread_local const bool own_umask = MakeUmaskPrivate();
+  if (own_umask) ::umask(caller.umask);
   static const bool is_root = ::geteuid() == 0;
   if (!is_root || (caller.uid == 0 && caller.gid == 0)) return;
 
@@ -46,13 +45,20 @@ ScopedCaller::ScopedCaller(const coherence::Caller& caller) {
   auto header = CapabilityHeader();
   Capabilities kept{};
   ::syscall(SYS_capget, &header, kept.data());
+  has_groups_ = !caller.groups.empty();
+  if (has_groups_) ::syscall(SYS_setgroups, caller.groups.size(), caller.groups.data());
   SetFsIds(caller.uid, caller.gid);
-  if (caller.uid != 0) ::syscall(SYS_capset, &header, kept.data());
+  if (caller.uid != 0) {
+    kept[CAP_TO_INDEX(CAP_FSETID)].effective &= ~CAP_TO_MASK(CAP_FSETID);
+    ::syscall(SYS_capset, &header, kept.data());
+  }
   switched_ = true;
 }
 
 ScopedCaller::~ScopedCaller() {
-  if (switched_) SetFsIds(0, 0);
+  if (!switched_) return;
+  SetFsIds(0, 0);  // going back to fsuid 0 raises the permitted file-system capabilities again
+  if (has_groups_) ::syscall(SYS_setgroups, 0, nullptr);
 }
 
 }  // namespace ocfsgw::ocfs2

@@ -11,10 +11,10 @@ using namespace coherence;  // NOLINT(google-build-using-namespace): every signa
 namespace {
 
 constexpr std::array<const char*, BackendCounters::kOps> kOpNames = {
-    "lookup",   "stat",      "setattr",  "readlink",    "readdir",  "open",   "create",
-    "mknod",    "mkdir",     "symlink",  "link",        "unlink",   "rmdir",  "rename",
-    "getxattr", "listxattr", "setxattr", "removexattr", "fsyncdir", "statfs", "read",
-    "write",    "fsync",     "flush",    "fallocate",   "lseek",    "fstat",
+    "lookup",    "stat",        "setattr",  "readlink", "readdir", "open",   "create",   "mknod",
+    "mkdir",     "symlink",     "link",     "unlink",   "rmdir",   "rename", "getxattr", "listxattr",
+    "setxattr",  "removexattr", "fsyncdir", "statfs",   "read",    "write",  "fsync",    "flush",
+    "fallocate", "lseek",       "fstat",    "copy",     "flock",   "ioctl",
 };
 
 template <typename Outcome>
@@ -51,6 +51,12 @@ class MeteredFile final : public BackendFile {
   }
   Result<FileAttr> Stat() override { return Counted(BackendOp::kFileStat, below->Stat()); }
 
+  Result<uint64_t> CopyFrom(BackendFile& source, uint64_t from, uint64_t to, uint64_t length) override {
+    return Counted(BackendOp::kCopy,
+                   below->CopyFrom(*static_cast<MeteredFile&>(source).below, from, to, length));
+  }
+  Status Lock(int operation) override { return Counted(BackendOp::kLock, below->Lock(operation)); }
+
   const std::unique_ptr<BackendFile> below;
 
  private:
@@ -80,7 +86,7 @@ BackendCounters::BackendCounters(MetricsRegistry& registry) {
 
 void BackendCounters::Count(BackendOp op, const Status& status) {
   operations[static_cast<size_t>(op)]->Add();
-  if (!status.ok() && !status.IsErrno(ENOENT) && !status.IsErrno(ENODATA)) {
+  if (!status.ok() && !status.IsErrno(ENOENT) && !status.IsErrno(ENODATA) && !status.IsErrno(EWOULDBLOCK)) {
     errors[static_cast<size_t>(op)]->Add();
   }
 }
@@ -155,6 +161,10 @@ Status MeteredBackend::SetXattr(const NodeRef& node, const std::string& name,
 }
 Status MeteredBackend::RemoveXattr(const NodeRef& node, const std::string& name) {
   return Counted(BackendOp::kRemoveXattr, below_->RemoveXattr(node, name));
+}
+Result<std::string> MeteredBackend::Ioctl(const NodeRef& node, unsigned command,
+                                          std::span<const std::byte> in) {
+  return Counted(BackendOp::kIoctl, below_->Ioctl(node, command, in));
 }
 Status MeteredBackend::SyncDirectory(const NodeRef& directory, bool data_only) {
   return Counted(BackendOp::kSyncDirectory, below_->SyncDirectory(directory, data_only));

@@ -37,17 +37,20 @@ enum class BackendOp {
   kAllocate,
   kSeek,
   kFileStat,
+  kCopy,
+  kLock,
+  kIoctl,
 };
 
 /// What a MeteredBackend and its files count. Thread-safe.
 struct BackendCounters {
-  static constexpr size_t kOps = static_cast<size_t>(BackendOp::kFileStat) + 1;
+  static constexpr size_t kOps = static_cast<size_t>(BackendOp::kIoctl) + 1;
 
   explicit BackendCounters(MetricsRegistry& registry);
   void Count(BackendOp op, const Status& status);
 
   std::array<Counter*, kOps> operations{};
-  std::array<Counter*, kOps> errors{};  ///< ENOENT and ENODATA are answers, not errors.
+  std::array<Counter*, kOps> errors{};  ///< ENOENT, ENODATA, EWOULDBLOCK are answers, not errors.
   Counter* read_bytes = nullptr;
   Counter* written_bytes = nullptr;
 };
@@ -91,6 +94,9 @@ class MeteredBackend final : public coherence::Backend {
   Status SetXattr(const coherence::NodeRef& node, const std::string& name, std::span<const std::byte> value,
                   int flags) override;
   Status RemoveXattr(const coherence::NodeRef& node, const std::string& name) override;
+  Result<std::string> Ioctl(const coherence::NodeRef& node, unsigned command,
+                            std::span<const std::byte> in) override;
+  bool HasAcls() override { return below_->HasAcls(); }
   Status SyncDirectory(const coherence::NodeRef& directory, bool data_only) override;
   Result<struct statvfs> StatFs() override;
 

@@ -72,6 +72,9 @@ class PosixBackend final : public coherence::Backend {
   Status SetXattr(const coherence::NodeRef& node, const std::string& name, std::span<const std::byte> value,
                   int flags) override;
   Status RemoveXattr(const coherence::NodeRef& node, const std::string& name) override;
+  Result<std::string> Ioctl(const coherence::NodeRef& node, unsigned command,
+                            std::span<const std::byte> in) override;
+  bool HasAcls() override;
   Status SyncDirectory(const coherence::NodeRef& directory, bool data_only) override;
   Result<struct statvfs> StatFs() override;
 

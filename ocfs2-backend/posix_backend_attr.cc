@@ -1,9 +1,14 @@
 // Attributes, symbolic links, extended attributes.
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <climits>
+#include <cstring>
+#include <thread>
 
 #include "ocfs2-backend/posix_backend.h"
 #include "ocfs2-backend/posix_file.h"
@@ -132,6 +137,30 @@ Status PosixBackend::RemoveXattr(const NodeRef& node, const std::string& name) {
     return Status::LastErrno("removexattr " + name);
   }
   return Status::Ok();
+}
+
+Result<std::string> PosixBackend::Ioctl(const NodeRef& node, unsigned command,
+                                        std::span<const std::byte> in) {
+  std::string value(_IOC_SIZE(command), '\0');
+  std::memcpy(value.data(), in.data(), std::min(in.size(), value.size()));
+  // Only these two kinds have inode flags that an open descriptor can reach without side effects.
+  OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, Stat(node));
+  if (!S_ISREG(attr.mode) && !S_ISDIR(attr.mode)) return Status::FromErrno(ENOTTY, "ioctl");
+  OCFSGW_ASSIGN_OR_RETURN(const UniqueFd fd, OpenNode(node, O_RDONLY));
+  if (Retry([&] { return ::ioctl(fd.get(), command, value.data()); }) != 0) {
+    return Status::LastErrno("ioctl");
+  }
+  if ((_IOC_DIR(command) & _IOC_READ) == 0) value.clear();
+  return value;
+}
+
+bool PosixBackend::HasAcls() {
+  // The kernel leaves the umask to us then, and each request has another.
+  bool own_umask = false;
+  std::thread([&own_umask] { own_umask = ::unshare(CLONE_FS) == 0; }).join();
+  if (!own_umask) return false;
+  const auto acl = GetXattr(root_, "system.posix_acl_access");
+  return acl.ok() || acl.status().IsErrno(ENODATA);
 }
 
 }  // namespace ocfsgw::ocfs2

@@ -1,4 +1,5 @@
 // Open files, and what else goes through a descriptor with read or write access.
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -79,6 +80,20 @@ Result<uint64_t> PosixFile::Seek(uint64_t offset, int whence) {
   const off_t found = Retry([&] { return ::lseek(fd(), static_cast<off_t>(offset), whence); });
   if (found < 0) return Status::LastErrno("seek");
   return static_cast<uint64_t>(found);
+}
+
+Result<uint64_t> PosixFile::CopyFrom(BackendFile& source, uint64_t from, uint64_t to, uint64_t length) {
+  auto in = static_cast<off_t>(from);
+  auto out = static_cast<off_t>(to);
+  const int source_fd = static_cast<PosixFile&>(source).fd();
+  const ssize_t copied = Retry([&] { return ::copy_file_range(source_fd, &in, fd(), &out, length, 0); });
+  if (copied < 0) return Status::LastErrno("copy_file_range");
+  return static_cast<uint64_t>(copied);
+}
+
+Status PosixFile::Lock(int operation) {
+  if (::flock(fd(), operation) != 0) return Status::LastErrno("flock");
+  return Status::Ok();
 }
 
 Result<coherence::FileAttr> PosixFile::Stat() {

@@ -8,7 +8,7 @@
 namespace ocfsgw::ocfs2 {
 
 /// The flags of open(2) that reach the file system; the rest is the business of the kernel above us.
-inline constexpr int kOpenFlags = O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC;
+inline constexpr int kOpenFlags = O_ACCMODE | O_TRUNC | O_APPEND | O_SYNC | O_DSYNC;
 
 /// An open regular file of a PosixBackend. Thread-safe: no file position is used.
 class PosixFile final : public coherence::BackendFile {
@@ -24,6 +24,9 @@ class PosixFile final : public coherence::BackendFile {
   Status Allocate(int mode, uint64_t offset, uint64_t length) override;
   Result<uint64_t> Seek(uint64_t offset, int whence) override;
   Result<coherence::FileAttr> Stat() override;
+  Result<uint64_t> CopyFrom(coherence::BackendFile& source, uint64_t from, uint64_t to,
+                            uint64_t length) override;
+  Status Lock(int operation) override;
 
  private:
   const InodeId id_;

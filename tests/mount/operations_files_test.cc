@@ -280,5 +280,23 @@ TEST_F(OperationsFiles, CopyFileRange) {
   EXPECT_TRUE(ReadFile(Source("to")) == data);
 }
 
+TEST_F(OperationsFiles, CopyFileRangeIntoTheMiddle) {
+  const std::string text = Pattern(3'000'000, 5);
+  ASSERT_TRUE(WriteFile(Mount("from"), text));
+  ASSERT_TRUE(WriteFile(Mount("to"), std::string(100'000, '-')));
+  const Descriptor from(open(Mount("from").c_str(), O_RDONLY)), to(open(Mount("to").c_str(), O_RDWR));
+  EXPECT_EQ(ReadAt(to.get(), 100'000), std::string(100'000, '-'));  // pages that have to go
+  off_t in = 1'000, out = 50'000;
+  size_t left = 2'500'000;
+  while (left > 0) {
+    const ssize_t copied = copy_file_range(from.get(), &in, to.get(), &out, left, 0);
+    ASSERT_GT(copied, 0) << errno;
+    left -= static_cast<size_t>(copied);
+  }
+  EXPECT_TRUE(ReadAt(to.get(), 3'000'000) == std::string(50'000, '-') + text.substr(1'000, 2'500'000));
+  ExpectSameContents("to");
+  ExpectSameAttributes("to");
+}
+
 }  // namespace
 }  // namespace ocfsgw::mounttest

@@ -163,7 +163,7 @@ TEST_P(PosixBackendTest, CreateAsSomebodyElse) {
   if (!IsRoot()) GTEST_SKIP() << "needs root";
   ASSERT_EQ(::chmod(dir_.path().c_str(), 0700),
             0);  // the caller alone could not write here: checked above us
-  const coherence::Caller caller{1001, 1002};
+  const coherence::Caller caller{1001, 1002, 0, {}}, masked{1001, 1002, 027, {}};
   const mode_t umask_before = ::umask(077);
   // In a thread of its own, as the first thing it creates.
   std::thread([&] {
@@ -171,7 +171,8 @@ TEST_P(PosixBackendTest, CreateAsSomebodyElse) {
     ASSERT_TRUE(created.ok()) << created.status().ToString();
     EXPECT_EQ(created->found.attr.uid, 1001U);
     EXPECT_EQ(created->found.attr.gid, 1002U);
-    EXPECT_EQ(created->found.attr.mode, 0100666U) << "masked already, not again";
+    EXPECT_EQ(created->found.attr.mode, 0100666U) << "not by the process's umask";
+    EXPECT_EQ(backend_->Create(root_, "m", 0666, O_RDWR, masked)->found.attr.mode, 0100640U);
     EXPECT_EQ(*created->file->Write(0, Bytes("x"), false), 1U);
     EXPECT_EQ(backend_->MakeDirectory(root_, "d", 0777, caller)->attr.uid, 1001U);
     EXPECT_EQ(backend_->MakeSymlink(root_, "l", "target", caller)->attr.gid, 1002U);
