@@ -92,6 +92,10 @@ class CoherentFs {
                        std::optional<uint32_t>* lease = nullptr);
   /// `since`: when the kernel asked. Waits for what it has to give back first: pages, names.
   Result<Attributes> GetAttr(const InodePtr& inode, TimePoint since = std::chrono::steady_clock::now());
+  /// Whoever was refused with ESTALE walks again, once, and looks this directory up first: hold that answer,
+  /// by AwaitUnrefused, so that no second refusal meets him. Never blocks.
+  bool BeingRefused(const InodePtr& inode);
+  void AwaitUnrefused(const InodePtr& inode);
   Result<std::string> ReadLink(const InodePtr& inode);
   Result<std::shared_ptr<const Listing>> List(const InodePtr& directory);
   Result<std::string> GetXattr(const InodePtr& inode, const std::string& name);

@@ -72,6 +72,15 @@ Status CoherentFs::AwaitNames(const InodePtr& directory, TimePoint since) {
   return status;
 }
 
+bool CoherentFs::BeingRefused(const InodePtr& inode) {
+  MutexLock lock(inode->mutex);
+  return inode->refusals.active(std::chrono::steady_clock::now()) && inode->state.suspect();
+}
+
+void CoherentFs::AwaitUnrefused(const InodePtr& inode) {
+  leases_.AwaitSettled(inode, leases_.SuspectMark(*inode), leases_.config().recall_deadline / 2);
+}
+
 bool CoherentFs::ReviveNames(const InodePtr& directory) {
   {
     MutexLock lock(directory->mutex);

@@ -64,6 +64,7 @@ struct Inode {
   std::shared_ptr<Xattrs> xattrs GUARDED_BY(mutex);
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
   NameRefusals refusals GUARDED_BY(mutex);  ///< Of a directory.
+  uint64_t hurried GUARDED_BY(mutex) = 0;   ///< Up to this mark false names are being taken back first.
   bool reviving GUARDED_BY(mutex) = false;  ///< Somebody compares its names, see CoherentFs::ReviveNames.
 
   bool in_lru GUARDED_BY(mutex) = false;  ///< Present in LeaseTable's list, at `lru_position`.

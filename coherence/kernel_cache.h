@@ -44,6 +44,8 @@ class KernelCache {
 
   /// The names in `directory` that the kernel trusts now, at least.
   virtual std::vector<TrustedName> TrustedNames(InodeId directory) = 0;
+  /// Takes these back beside an Invalidate that may be waiting for others. Returns at once.
+  virtual void ForgetNames(InodeId directory, const std::vector<TrustedName>& names) = 0;
 };
 
 }  // namespace ocfsgw::coherence

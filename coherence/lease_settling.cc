@@ -6,6 +6,12 @@
 #include "coherence/lease_table.h"
 
 namespace ocfsgw::coherence {
+namespace {
+
+/// More names than this that have become false in one go are taken back one after the other.
+constexpr size_t kHurriedNames = 4;
+
+}  // namespace
 
 bool LeaseTable::IsDirectory(const Inode& inode) const {
   MutexLock lock(inode.mutex);
@@ -40,8 +46,22 @@ bool LeaseTable::ReviveNames(const InodePtr& directory,
   }
   const auto view = Want(directory, Urgency::kNames);
   if (!view) return false;
-  const std::vector<TrustedName> names = kernel_.TrustedNames(directory->id());
-  if (!std::all_of(names.begin(), names.end(), is_true)) return false;
+  std::vector<TrustedName> wrong;
+  for (TrustedName& name : kernel_.TrustedNames(directory->id())) {
+    if (!is_true(name)) wrong.push_back(std::move(name));
+    if (wrong.size() == kHurriedNames) break;
+  }
+  if (!wrong.empty()) {
+    // Only these have to go, and each waits for the directory's lock: not behind the others.
+    bool first = false;
+    {
+      MutexLock lock(directory->mutex);
+      first = directory->hurried < mark;
+      directory->hurried = std::max(directory->hurried, mark);
+    }
+    if (first) kernel_.ForgetNames(directory->id(), wrong);
+    return false;
+  }
   bool revived = false;
   Step(directory, [&](Inode& i) REQUIRES(i.mutex) {
     revived = !Void(i) && i.state.OnRevived(view->epoch, mark);

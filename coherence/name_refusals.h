@@ -20,6 +20,9 @@ class NameRefusals {
   /// It ever came to that: names of this directory had better not be trusted.
   bool any() const { return any_; }
 
+  /// It has come to that and goes on.
+  bool active(TimePoint now) const { return any_ && now < last_ + 3 * kPatience; }
+
   void Enter(TimePoint since) { waiting_.push_back(since); }
   void Leave(TimePoint since) { waiting_.erase(std::find(waiting_.begin(), waiting_.end(), since)); }
   /// Whether the one that has waited since then is refused. `memory`: for how long it is one at a time.

@@ -23,7 +23,7 @@ constexpr auto kRefusedPause = std::chrono::milliseconds(10);
 }  // namespace
 
 KernelNotifier::KernelNotifier()
-    : attributes_({.name = "attributes", .threads = kAttributeThreads, .queue_max = kQueueMax}),
+    : attributes_({.name = "attributes", .threads = 1, .queue_max = kQueueMax}),
       pages_({.name = "notify", .threads = kThreads, .queue_max = kQueueMax}),
       directories_({.name = "names", .threads = kThreads, .queue_max = kQueueMax}) {}
 
@@ -98,7 +98,7 @@ void KernelNotifier::ForgetName(fuse_session* session, fuse_ino_t ino, const Nam
   log::Error("the kernel refused to forget a name in node {}", ino);
 }
 
-void KernelNotifier::ForgetNames(fuse_session* session, fuse_ino_t ino) const {
+void KernelNotifier::ForgetAllNames(fuse_session* session, fuse_ino_t ino) const {
   for (const NameTable::Name& name : names_->TrustedIn(ino)) {
     if (name.superseded) {
       names_->TakenBack(ino, name, false);
@@ -126,7 +126,7 @@ void KernelNotifier::InvalidateNames(InodeId inode, std::function<void()> done) 
     ForgetAttributes(inode, true);
     fuse_session* const session = session_.load(std::memory_order_acquire);
     const auto ino = session != nullptr ? inodes_->IdOf(inode) : std::nullopt;
-    if (ino) ForgetNames(session, *ino);
+    if (ino) ForgetAllNames(session, *ino);
     done();
   });
   if (!posted) done();
@@ -134,33 +134,14 @@ void KernelNotifier::InvalidateNames(InodeId inode, std::function<void()> done) 
 
 void KernelNotifier::InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges,
                                      std::function<void()> done) {
-  const auto post_pages = [this, inode, ranges = std::move(ranges), done](bool attributes) {
-    const bool posted = pages_.Post([this, inode, ranges, done, attributes] {
-      if (attributes) ForgetAttributes(inode, true);
-      fuse_session* const session = session_.load(std::memory_order_acquire);
-      const auto ino = session != nullptr ? inodes_->IdOf(inode) : std::nullopt;
-      if (ino) ForgetPages(session, *ino, ranges);
-      pages_busy_.fetch_sub(1);
-      done();
-    });
-    if (!posted) {
-      pages_busy_.fetch_sub(1);
-      done();
-    }
-  };
-  if (pages_busy_.fetch_add(1) <
-      kThreads) {  // a thread is free: nothing to wait behind, one thread less to wake
-    post_pages(true);
-    return;
-  }
-  const bool posted = attributes_.Post([this, inode, post_pages] {
+  const bool posted = pages_.Post([this, inode, ranges = std::move(ranges), done] {
     ForgetAttributes(inode, true);
-    post_pages(false);
-  });
-  if (!posted) {
-    pages_busy_.fetch_sub(1);
+    fuse_session* const session = session_.load(std::memory_order_acquire);
+    const auto ino = session != nullptr ? inodes_->IdOf(inode) : std::nullopt;
+    if (ino) ForgetPages(session, *ino, ranges);
     done();
-  }
+  });
+  if (!posted) done();
 }
 
 std::vector<coherence::TrustedName> KernelNotifier::TrustedNames(InodeId directory) {
@@ -179,6 +160,20 @@ std::vector<coherence::TrustedName> KernelNotifier::TrustedNames(InodeId directo
     }
   }
   return trusted;
+}
+
+void KernelNotifier::ForgetNames(InodeId directory, const std::vector<coherence::TrustedName>& names) {
+  for (const coherence::TrustedName& wanted : names) {
+    // Not posted any more: nothing has to be taken back.
+    static_cast<void>(directories_.Post([this, directory, wanted] {
+      fuse_session* const session = session_.load(std::memory_order_acquire);
+      const auto ino = session != nullptr ? inodes_->IdOf(directory) : std::nullopt;
+      if (!ino) return;
+      for (const NameTable::Name& name : names_->TrustedIn(*ino)) {
+        if (name.name == wanted.name && !name.superseded) ForgetName(session, *ino, name);
+      }
+    }));
+  }
 }
 
 }  // namespace ocfsgw::fusefs

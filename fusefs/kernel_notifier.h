@@ -13,15 +13,14 @@
 namespace ocfsgw::fusefs {
 
 /// Takes attributes, pages and names back from the kernel on threads of its own, since the notification may
-/// wait for a page or a directory that a request of ours holds locked. Attributes have threads of their own,
-/// since nothing holds those up: once they are gone, the kernel asks before it uses a page. Thread-safe.
+/// wait for a page or a directory that a request of ours holds locked. Attributes go at once, on the caller's
+/// thread, since nothing holds those up: once they are gone, the kernel asks before it uses a page.
+/// Thread-safe.
 class KernelNotifier final : public coherence::KernelCache {
  public:
   /// Notifications that may wait at once. Each waits for at most one inode's requests, and a lease is
   /// released without them after half the recall deadline, so the number bounds latency, not progress.
   static constexpr size_t kThreads = 8;
-
-  static constexpr size_t kAttributeThreads = 4;
 
   KernelNotifier();
 
@@ -35,6 +34,7 @@ class KernelNotifier final : public coherence::KernelCache {
   void Invalidate(InodeId inode, std::vector<coherence::ByteRange> ranges,
                   std::function<void()> done) override;
   std::vector<coherence::TrustedName> TrustedNames(InodeId directory) override;
+  void ForgetNames(InodeId directory, const std::vector<coherence::TrustedName>& names) override;
 
  private:
   /// True: done, or nothing to do. False: the kernel is told of the inode and does not know it.
@@ -42,17 +42,16 @@ class KernelNotifier final : public coherence::KernelCache {
   void ForgetPages(fuse_session* session, fuse_ino_t ino,
                    const std::vector<coherence::ByteRange>& ranges) const;
   void ForgetName(fuse_session* session, fuse_ino_t ino, const NameTable::Name& name) const;
-  void ForgetNames(fuse_session* session, fuse_ino_t ino) const;
+  void ForgetAllNames(fuse_session* session, fuse_ino_t ino) const;
   void InvalidateNames(InodeId inode, std::function<void()> done);
   void InvalidatePages(InodeId inode, std::vector<coherence::ByteRange> ranges, std::function<void()> done);
   /// True if the kernel has done it, false if it does not know the inode.
   static bool Invalidate(fuse_session* session, fuse_ino_t ino, off_t offset, off_t length);
 
   std::atomic<fuse_session*> session_{nullptr};
-  std::atomic<size_t> pages_busy_{0};   ///< Tasks of `pages_`, waiting and running.
   const InodeTable* inodes_ = nullptr;  // set before session_, which publishes them
   NameTable* names_ = nullptr;
-  AsioExecutor attributes_;
+  AsioExecutor attributes_;  ///< Those of inodes that the kernel is only just making.
   AsioExecutor pages_;
   AsioExecutor directories_;  ///< Names: waiting for a directory must not hold up pages.
 };

@@ -15,7 +15,15 @@ void Lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   std::optional<uint32_t> lease;
-  const auto entry = Context(req).fs.Lookup(inode, name, &lease);
+  MountContext& context = Context(req);
+  const auto entry = context.fs.Lookup(inode, name, &lease);
+  if (entry.ok() && context.fs.BeingRefused(entry->inode) &&
+      context.walks.Post([req, &context, inode, parent, lease, entry, name = std::string(name)] {
+        context.fs.AwaitUnrefused(entry->inode);
+        ReplyLookup(req, {parent, name.c_str()}, inode, lease, entry);
+      })) {
+    return;
+  }
   ReplyLookup(req, {parent, name}, inode, lease, entry);
 }
 

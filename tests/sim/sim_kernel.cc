@@ -110,21 +110,33 @@ void SimKernel::Invalidate(InodeId inode, std::vector<coherence::ByteRange> rang
 
 void SimKernel::TakeBackNames() {
   Dawdle();
-  for (const auto& name : table_.TrustedIn(SimVolume::kRootIno)) {
-    bool dropped = true;
-    {
-      const std::lock_guard directory(directory_);
-      const std::lock_guard lock(mutex_);
-      const auto it = names_.find(name.name);
-      dropped = !table_.can_expire() && it != names_.end();
-      if (name.superseded || it == names_.end()) {
-      } else if (table_.can_expire()) {
-        it->second.trusted = false;
-      } else {
-        names_.erase(it);
-      }
+  for (const auto& name : table_.TrustedIn(SimVolume::kRootIno)) TakeBackName(name);
+}
+
+void SimKernel::TakeBackName(const fusefs::NameTable::Name& name) {
+  bool dropped = true;
+  {
+    const std::lock_guard directory(directory_);
+    const std::lock_guard lock(mutex_);
+    const auto it = names_.find(name.name);
+    dropped = !table_.can_expire() && it != names_.end();
+    if (name.superseded || it == names_.end()) {
+    } else if (table_.can_expire()) {
+      it->second.trusted = false;
+    } else {
+      names_.erase(it);
     }
-    table_.TakenBack(SimVolume::kRootIno, name, dropped);
+  }
+  table_.TakenBack(SimVolume::kRootIno, name, dropped);
+}
+
+void SimKernel::ForgetNames(InodeId /*directory*/, const std::vector<coherence::TrustedName>& names) {
+  for (const auto& wanted : names) {
+    static_cast<void>(notifiers_.Post([this, wanted] {
+      for (const auto& name : table_.TrustedIn(SimVolume::kRootIno)) {
+        if (name.name == wanted.name && !name.superseded) TakeBackName(name);
+      }
+    }));
   }
 }
 

@@ -50,6 +50,7 @@ class SimKernel final : public coherence::KernelCache {
   void Invalidate(InodeId inode, std::vector<coherence::ByteRange> ranges,
                   std::function<void()> done) override;
   std::vector<coherence::TrustedName> TrustedNames(InodeId directory) override;
+  void ForgetNames(InodeId directory, const std::vector<coherence::TrustedName>& names) override;
   void Stop() {
     notifiers_.Stop();
     names_.clear();  // its inodes do not outlive the lease table
@@ -71,6 +72,7 @@ class SimKernel final : public coherence::KernelCache {
   };
   Result<uint64_t> Size(coherence::CoherentFs& fs, const coherence::InodePtr& inode);
   void TakeBackNames();
+  void TakeBackName(const fusefs::NameTable::Name& name);
   static void Dawdle();  ///< What nothing makes hurry.
   void EndRevalidation(const std::string& name);
   Result<coherence::InodePtr> WalkOnce(coherence::CoherentFs& fs, const coherence::InodePtr& root,

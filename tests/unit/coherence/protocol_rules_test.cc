@@ -30,6 +30,7 @@ class ScriptedKernel final : public KernelCache {
   }
   void KeepForgettingAttributes(InodeId) override {}
   std::vector<TrustedName> TrustedNames(InodeId) override { return {}; }
+  void ForgetNames(InodeId, const std::vector<TrustedName>&) override {}
   void Invalidate(InodeId, std::vector<ByteRange>, std::function<void()> done) override {
     events_.push_back("invalidate pages");
     pending_.push_back(std::move(done));
@@ -60,6 +61,7 @@ class ScriptedProvider final : public LeaseProvider {
   Status Barrier() override { return Status::Ok(); }
   int64_t StampGuardNs() const override { return 0; }
 
+  uint32_t grants() const { return grants_; }
   std::function<void()> while_granting = [] {};
   bool refuse = false;
 
@@ -149,6 +151,21 @@ TEST_F(ProtocolRules, AttributesAreTakenBackBeforeTheLeaseIsGivenBack) {
     change.Add(inode_);
   }
   EXPECT_EQ(events_, (Events{"forget attributes", "release", "invalidate pages"}));
+}
+
+// Whoever has it mapped looks at its pages without asking anybody.
+TEST_F(ProtocolRules, TheRecallOfAnOpenFileTakesItsPagesBackFirst) {
+  for (const bool is_open : {true, false}) {
+    OpenFile file(inode_, O_RDONLY, std::make_unique<ScriptedFile>([] { return "one"; }), nullptr);
+    ASSERT_TRUE(fs_->Read(file, 0, 10, [](auto) {}).ok());
+    if (!is_open) inode_->opens.store(0);
+    events_.clear();
+    table_->OnRecall(inode_->id(), {1, provider_.grants()});
+    EXPECT_EQ(events_, is_open ? (Events{"invalidate pages"}) : (Events{"release", "invalidate pages"}));
+    kernel_.GiveBack();
+    EXPECT_EQ(events_.back(), is_open ? "release" : "invalidate pages");
+    if (!is_open) inode_->opens.store(1);
+  }
 }
 
 TEST_F(ProtocolRules, PagesAreSuspectFromBeforeTheirReadTouchesTheBackend) {
