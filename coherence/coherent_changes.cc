@@ -22,6 +22,10 @@ Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offs
   }
   OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));
   metrics_.bytes_written.Add(n);
+  if (!mode.append) {
+    MutexLock lock(file.inode()->mutex);
+    file.inode()->kernel_size.OnReached(offset + n);
+  }
   return n;
 }
 
@@ -70,7 +74,12 @@ Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, co
     OCFSGW_ASSIGN_OR_RETURN(backing, file->Backing(backend_));
   }
   change.Add(inode);
-  return backend_.SetAttr(inode->node, attr, backing);
+  auto changed = backend_.SetAttr(inode->node, attr, backing);
+  if (changed.ok() && attr.size) {
+    MutexLock lock(inode->mutex);
+    inode->kernel_size.OnTruncated(*attr.size);
+  }
+  return changed;
 }
 
 Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation& change,

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -159,6 +160,37 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
   const size_t n = std::min(into.size(), block->size() - from);
   std::memcpy(into.data(), block->data() + from, n);
   return n;
+}
+
+bool CoherentFs::MayMissSize(const InodePtr& inode, const FileAttr& attr) {
+  if (!S_ISREG(attr.mode)) return false;
+  MutexLock lock(inode->mutex);
+  if (inode->opens.load() > 0 && inode->kernel_size.MayMiss(attr.size)) return true;
+  inode->kernel_size.OnTold(attr.size);
+  return false;
+}
+
+void CoherentFs::TellSize(const InodePtr& inode, OpenFile* file, uint64_t size,
+                          const std::function<void(uint64_t, std::byte)>& store) {
+  const uint64_t offset = size - 1;
+  std::byte last{};
+  PageRequest request(leases_, inode, {offset, size});
+  request.BeginUncovered();  // the page may stay
+  std::unique_ptr<BackendFile> opened;
+  BackendFile* backing = nullptr;
+  if (file != nullptr) {
+    const auto open = file->Backing(backend_);
+    backing = open.ok() ? *open : nullptr;
+  } else if (auto open = backend_.Open(inode->node, O_RDONLY); open.ok()) {
+    opened = std::move(*open);
+    backing = opened.get();
+  }
+  if (backing == nullptr) return;
+  const auto n = backing->Read(offset, {&last, 1});
+  if (!n.ok() || *n != 1) return;  // shorter again: the READ will say so
+  store(offset, last);
+  MutexLock lock(inode->mutex);
+  inode->kernel_size.OnReached(size);
 }
 
 Status CoherentFs::Sync(OpenFile& file, bool data_only) {

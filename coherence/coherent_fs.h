@@ -92,6 +92,14 @@ class CoherentFs {
                        std::optional<uint32_t>* lease = nullptr);
   /// `since`: when the kernel asked. Waits for what it has to give back first: pages, names.
   Result<Attributes> GetAttr(const InodePtr& inode, TimePoint since = std::chrono::steady_clock::now());
+  /// Whether the kernel would go on with an older, smaller size of this file if it dropped an answer with
+  /// this one, see KernelSize; else takes note of it as told. Never blocks.
+  bool MayMissSize(const InodePtr& inode, const FileAttr& attr);
+  /// Tells it so that it cannot drop it: hands the last byte of the file to `store`, which puts it into the
+  /// kernel's pages. `file`: an open one of the inode, or null. Waits for whoever has that page locked: not
+  /// on a thread that may be needed for them.
+  void TellSize(const InodePtr& inode, OpenFile* file, uint64_t size,
+                const std::function<void(uint64_t offset, std::byte last)>& store);
   /// Whoever was refused with ESTALE walks again, once, and looks this directory up first: hold that answer,
   /// by AwaitUnrefused, so that no second refusal meets him. Never blocks.
   bool BeingRefused(const InodePtr& inode);

@@ -13,6 +13,7 @@
 #include "coherence/hold_off.h"
 #include "coherence/idle_time.h"
 #include "coherence/kernel_cache.h"
+#include "coherence/kernel_size.h"
 #include "coherence/lease_provider.h"
 #include "coherence/lease_state.h"
 #include "coherence/name_refusals.h"
@@ -63,9 +64,10 @@ struct Inode {
   std::shared_ptr<Directory> names GUARDED_BY(mutex);
   std::shared_ptr<Xattrs> xattrs GUARDED_BY(mutex);
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
-  NameRefusals refusals GUARDED_BY(mutex);  ///< Of a directory.
-  uint64_t hurried GUARDED_BY(mutex) = 0;   ///< Up to this mark false names are being taken back first.
-  bool reviving GUARDED_BY(mutex) = false;  ///< Somebody compares its names, see CoherentFs::ReviveNames.
+  KernelSize kernel_size GUARDED_BY(mutex);  ///< Of a regular file.
+  NameRefusals refusals GUARDED_BY(mutex);   ///< Of a directory.
+  uint64_t hurried GUARDED_BY(mutex) = 0;    ///< Up to this mark false names are being taken back first.
+  bool reviving GUARDED_BY(mutex) = false;   ///< Somebody compares its names, see CoherentFs::ReviveNames.
 
   bool in_lru GUARDED_BY(mutex) = false;  ///< Present in LeaseTable's list, at `lru_position`.
   std::list<std::shared_ptr<Inode>>::iterator lru_position GUARDED_BY(mutex);

@@ -171,6 +171,7 @@ LeaseTable::Todo LeaseTable::Note(const InodePtr& ref, Inode& inode, LeaseAction
     todo.dropped_names = std::move(inode.names);
     inode.xattrs.reset();
   }
+  if (actions.distrust || actions.invalidate) inode.kernel_size.OnInvalidation();
   // A directory has no pages, and a symbolic link's never change.
   const uint32_t mode = inode.attr.mode;
   if (actions.invalidate && !S_ISDIR(mode) && !S_ISLNK(mode)) todo.ranges = Complement(inode.in_flight);

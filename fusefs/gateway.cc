@@ -105,8 +105,8 @@ Status Gateway::Mount() {
   if (shared_ != nullptr) grants_ = std::make_unique<GrantTable>(shared_->grants);
   inodes_ = std::make_unique<InodeTable>(root.inode, grants_.get());
   names_ = std::make_unique<NameTable>(options_.trust_names);
-  context_.reset(
-      new MountContext{*fs_, *inodes_, *names_, settlers_, walks_, lock_waiters_, backend_->HasAcls()});
+  context_.reset(new MountContext{*fs_, *inodes_, *names_, settlers_, walks_, notifier_, lock_waiters_,
+                                  backend_->HasAcls()});
   metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
                     [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",

@@ -176,4 +176,18 @@ void KernelNotifier::ForgetNames(InodeId directory, const std::vector<coherence:
   }
 }
 
+void KernelNotifier::Store(fuse_ino_t ino, uint64_t offset, std::byte byte) const {
+  fuse_session* const session = session_.load(std::memory_order_acquire);
+  if (session == nullptr) return;
+  fuse_bufvec buffer{};
+  buffer.count = 1;
+  buffer.buf[0].size = 1;
+  buffer.buf[0].mem = &byte;
+  const int error = fuse_lowlevel_notify_store(session, ino, static_cast<off_t>(offset), &buffer,
+                                               static_cast<fuse_buf_copy_flags>(0));
+  if (error != 0 && error != -ENOENT && error != -ENOTCONN && error != -EBADF) {
+    log::Warning("the kernel did not take a byte of node {}: error {}", ino, -error);
+  }
+}
+
 }  // namespace ocfsgw::fusefs

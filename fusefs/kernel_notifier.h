@@ -36,6 +36,10 @@ class KernelNotifier final : public coherence::KernelCache {
   std::vector<coherence::TrustedName> TrustedNames(InodeId directory) override;
   void ForgetNames(InodeId directory, const std::vector<coherence::TrustedName>& names) override;
 
+  /// Puts a byte into the kernel's pages, and so makes it believe that the file is that long at least. Waits
+  /// for whoever has the page locked.
+  void Store(fuse_ino_t ino, uint64_t offset, std::byte byte) const;
+
  private:
   /// True: done, or nothing to do. False: the kernel is told of the inode and does not know it.
   bool TryForgetAttributes(InodeId inode) const;

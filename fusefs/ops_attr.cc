@@ -12,21 +12,43 @@ using coherence::AttrChange;
 using coherence::FileTime;
 using coherence::InodePtr;
 
-void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* /*fi*/) {
+/// Answers, and where the kernel may drop the answer sees to it that it knows how long the file is.
+/// REQUIRES: on one of the executors' threads if the latter is wanted, as `may_store` says. False: it is, and
+/// nothing has been answered.
+bool Answer(fuse_req_t req, fuse_ino_t ino, const InodePtr& inode, coherence::OpenFile* file,
+            const Result<coherence::Attributes>& known, bool may_store) {
+  MountContext& context = Context(req);
+  if (known.ok() && context.fs.MayMissSize(inode, known->attr)) {
+    if (!may_store) return false;
+    context.fs.TellSize(inode, file, known->attr.size,
+                        [&](uint64_t offset, std::byte last) { context.notifier.Store(ino, offset, last); });
+  }
+  ReplyAttr(req, ino, inode, known);
+  return true;
+}
+
+void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
   MountContext& context = Context(req);
   coherence::LeaseTable& leases = context.fs.leases();
+  const bool is_directory = leases.IsDirectory(*inode);
+  // The kernel waits with the handle until it has the answer.
+  coherence::OpenFile* const file = fi != nullptr && !is_directory ? &OpenFiles::Of(fi) : nullptr;
   // The answer has to wait for what the kernel gives back only when other requests are answered: not here,
   // where the last worker may be needed for them.
-  Executor& waiters = leases.IsDirectory(*inode) ? context.walks : context.settlers;
+  Executor& waiters = is_directory ? context.walks : context.settlers;
   const TimePoint since = std::chrono::steady_clock::now();
-  if (!leases.Settled(*inode) && waiters.Post([req, ino, inode, &context, since] {
-        ReplyAttr(req, ino, inode, context.fs.GetAttr(inode, since));
+  if (!leases.Settled(*inode) && waiters.Post([req, ino, inode, file, &context, since] {
+        Answer(req, ino, inode, file, context.fs.GetAttr(inode, since), true);
       })) {
     return;
   }
-  ReplyAttr(req, ino, inode, context.fs.GetAttr(inode, since));
+  const auto known = context.fs.GetAttr(inode, since);
+  if (Answer(req, ino, inode, file, known, false)) return;
+  if (!waiters.Post([req, ino, inode, file, known] { Answer(req, ino, inode, file, known, true); })) {
+    ReplyAttr(req, ino, inode, known);
+  }
 }
 
 FileTime ToFileTime(const timespec& time) { return {time.tv_sec, static_cast<uint32_t>(time.tv_nsec)}; }

@@ -12,6 +12,7 @@
 #include "coherence/coherent_fs.h"
 #include "fusefs/file_handle.h"
 #include "fusefs/inode_table.h"
+#include "fusefs/kernel_notifier.h"
 #include "fusefs/lock_waiters.h"
 #include "fusefs/name_table.h"
 
@@ -22,8 +23,9 @@ struct MountContext {
   coherence::CoherentFs& fs;
   InodeTable& inodes;
   NameTable& names;
-  Executor& settlers;                  ///< For answers that wait for the kernel to give pages back.
-  Executor& walks;                     ///< For those that wait for names.
+  Executor& settlers;  ///< For answers that wait for the kernel to give pages back.
+  Executor& walks;     ///< For those that wait for names.
+  KernelNotifier& notifier;
   LockWaiters& lock_waiters;           ///< For those that wait for locks of files.
   bool has_acls = false;               ///< The source has POSIX ACLs.
   std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.

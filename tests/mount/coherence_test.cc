@@ -241,5 +241,19 @@ TEST_F(Coherence, ReadsRacingWithWritesNeverGoBack) {
                        << " generations behind";
 }
 
+/// The kernel drops attributes that it asked for before it gave pages back, and with them the new size; what
+/// was appended must be there all the same.
+TEST_F(Coherence, AReadAtTheOldEndFindsWhatWasAppended) {
+  ASSERT_TRUE(WriteFile(Source("log"), std::string(100, 'a')));
+  const Descriptor writer(open(Source("log").c_str(), O_RDWR));  // held: no lease can be had
+  const Descriptor reader(open(Mount("log").c_str(), O_RDONLY));
+  off_t end = 100;
+  for (int i = 0; i < 300; ++i, end += 100) {
+    ReadAt(reader.get(), 100, end / 2);
+    ASSERT_EQ(pwrite(writer.get(), std::string(100, 'b').data(), 100, end), 100);
+    ASSERT_EQ(ReadAt(reader.get(), 200, end), std::string(100, 'b')) << "append " << i;
+  }
+}
+
 }  // namespace
 }  // namespace ocfsgw::mounttest
