@@ -41,6 +41,7 @@ struct AttrChange {
   std::optional<FileTime> mtime;
   bool atime_now = false;
   bool mtime_now = false;
+  bool operator==(const AttrChange&) const = default;
 };
 
 }  // namespace ocfsgw::coherence

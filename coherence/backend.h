@@ -121,9 +121,9 @@ class Backend {
   virtual Result<Found> Link(const NodeRef& node, const NodeRef& parent, const std::string& name) = 0;
   virtual Status Unlink(const NodeRef& parent, const std::string& name) = 0;
   virtual Status RemoveDirectory(const NodeRef& parent, const std::string& name) = 0;
-  /// `flags` of renameat2(2).
+  /// `flags` of renameat2(2); `caller` for what RENAME_WHITEOUT makes.
   virtual Status Rename(const NodeRef& from, const std::string& from_name, const NodeRef& to,
-                        const std::string& to_name, unsigned flags) = 0;
+                        const std::string& to_name, unsigned flags, const Caller& caller) = 0;
 
   virtual Result<std::string> GetXattr(const NodeRef& node, const std::string& name) = 0;
   /// Names, each ended by NUL, as listxattr(2) gives them.

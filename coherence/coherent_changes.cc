@@ -135,14 +135,15 @@ Status CoherentFs::RemoveDirectory(Mutation& change, const InodePtr& parent, con
 }
 
 Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::string& from_name,
-                          const InodePtr& to, const std::string& to_name, unsigned flags) {
+                          const InodePtr& to, const std::string& to_name, unsigned flags,
+                          const Caller& caller) {
   const InodePtr source = ExistingChild(from, from_name);
   const InodePtr victim = ExistingChild(to, to_name);
   change.Add(from);
   change.Add(to);
   if (source) change.Add(source);
   if (victim) change.Add(victim);
-  return backend_.Rename(from->node, from_name, to->node, to_name, flags);
+  return backend_.Rename(from->node, from_name, to->node, to_name, flags, caller);
 }
 
 Status CoherentFs::SetXattr(Mutation& change, const InodePtr& inode, const std::string& name,

@@ -153,7 +153,7 @@ class CoherentFs {
   Status Unlink(Mutation& change, const InodePtr& parent, const std::string& name);
   Status RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name);
   Status Rename(Mutation& change, const InodePtr& from, const std::string& from_name, const InodePtr& to,
-                const std::string& to_name, unsigned flags);
+                const std::string& to_name, unsigned flags, const Caller& caller);
   Status SetXattr(Mutation& change, const InodePtr& inode, const std::string& name,
                   std::span<const std::byte> value, int flags);
   /// See Backend::Ioctl; for a command that changes the inode.

@@ -99,7 +99,7 @@ void Rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_
   // What is renamed keeps the kernel's trust under the new name.
   if (context.names.Trusted(parent, name)) change.AddNames(to);
   if (exchange && context.names.Trusted(new_parent, new_name)) change.AddNames(from);
-  const Status status = context.fs.Rename(change, from, name, to, new_name, flags);
+  const Status status = context.fs.Rename(change, from, name, to, new_name, flags, CallerOf(req));
   if (status.ok()) context.names.Move(parent, name, new_parent, new_name, exchange);
   ReplyStatus(req, status);
 }

@@ -26,6 +26,17 @@ void ReplyValue(fuse_req_t req, const Result<std::string>& value, size_t size) {
   }
 }
 
+/// Those that file systems list for the privileged only (xattr(7)), as which they know us.
+std::string WithoutTrusted(const std::string& names) {
+  std::string rest;
+  for (size_t at = 0; at < names.size();) {
+    const std::string name = names.c_str() + at;
+    at += name.size() + 1;
+    if (!name.starts_with("trusted.")) rest.append(name).push_back('\0');
+  }
+  return rest;
+}
+
 void GetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, size_t size) {
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
@@ -35,7 +46,9 @@ void GetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, size_t size) {
 void ListXattr(fuse_req_t req, fuse_ino_t ino, size_t size) {
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
-  ReplyValue(req, Context(req).fs.ListXattr(inode), size);
+  auto names = Context(req).fs.ListXattr(inode);
+  if (names.ok() && fuse_req_ctx(req)->uid != 0) names = WithoutTrusted(*names);
+  ReplyValue(req, names, size);
 }
 
 void SetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, const char* value, size_t size, int flags) {

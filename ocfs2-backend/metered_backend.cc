@@ -146,8 +146,8 @@ Status MeteredBackend::RemoveDirectory(const NodeRef& parent, const std::string&
   return Counted(BackendOp::kRemoveDirectory, below_->RemoveDirectory(parent, name));
 }
 Status MeteredBackend::Rename(const NodeRef& from, const std::string& from_name, const NodeRef& to,
-                              const std::string& to_name, unsigned flags) {
-  return Counted(BackendOp::kRename, below_->Rename(from, from_name, to, to_name, flags));
+                              const std::string& to_name, unsigned flags, const Caller& caller) {
+  return Counted(BackendOp::kRename, below_->Rename(from, from_name, to, to_name, flags, caller));
 }
 Result<std::string> MeteredBackend::GetXattr(const NodeRef& node, const std::string& name) {
   return Counted(BackendOp::kGetXattr, below_->GetXattr(node, name));

@@ -66,7 +66,7 @@ class PosixBackend final : public coherence::Backend {
   Status Unlink(const coherence::NodeRef& parent, const std::string& name) override;
   Status RemoveDirectory(const coherence::NodeRef& parent, const std::string& name) override;
   Status Rename(const coherence::NodeRef& from, const std::string& from_name, const coherence::NodeRef& to,
-                const std::string& to_name, unsigned flags) override;
+                const std::string& to_name, unsigned flags, const coherence::Caller& caller) override;
   Result<std::string> GetXattr(const coherence::NodeRef& node, const std::string& name) override;
   Result<std::string> ListXattr(const coherence::NodeRef& node) override;
   Status SetXattr(const coherence::NodeRef& node, const std::string& name, std::span<const std::byte> value,

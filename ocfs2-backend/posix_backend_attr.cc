@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
@@ -28,12 +29,30 @@ struct timespec TimeToSet(const std::optional<FileTime>& time, bool now) {
   return {time->sec, time->nsec};
 }
 
-Status Apply(int fd, const AttrChange& change) {
-  const ProcPath path(fd);
-  if (change.size && Retry([&] { return ::truncate(path.c_str(), static_cast<off_t>(*change.size)); }) != 0) {
-    return Status::LastErrno("truncate");
+/// `open`: fd is of an open file. ftruncate(2) and O_TRUNC set the times even of a file that was of that
+/// size, truncate(2) does not. O_TRUNC comes without the file, as a size of 0 does by truncate(2), and is
+/// taken for what is meant.
+Status SetSize(int fd, bool open, uint64_t size) {
+  const auto to = static_cast<off_t>(size);
+  if (open) {
+    if (Retry([&] { return ::ftruncate(fd, to); }) != 0) return Status::LastErrno("ftruncate");
+    return Status::Ok();
   }
-  if (change.uid || change.gid) {
+  struct stat st {};
+  if (size == 0 && Retry([&] { return ::fstat(fd, &st); }) != 0) return Status::LastErrno("stat");
+  const ProcPath path(fd);
+  if (Retry([&] { return ::truncate(path.c_str(), to); }) != 0) return Status::LastErrno("truncate");
+  if (size != 0 || st.st_size != 0) return Status::Ok();
+  const struct timespec times[2] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};
+  if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) return Status::LastErrno("utimens");
+  return Status::Ok();
+}
+
+Status Apply(int fd, bool open, const AttrChange& change) {
+  const ProcPath path(fd);
+  if (change.size) OCFSGW_RETURN_IF_ERROR(SetSize(fd, open, *change.size));
+  const bool nothing = change == AttrChange{};  // chown(2) to -1, -1: a new ctime
+  if (change.uid || change.gid || nothing) {
     constexpr uint32_t kUnchanged = UINT32_MAX;
     const uid_t uid = change.uid.value_or(kUnchanged);
     const gid_t gid = change.gid.value_or(kUnchanged);
@@ -86,11 +105,11 @@ Result<FileAttr> PosixBackend::SetAttr(const NodeRef& node, const AttrChange& ch
                                        coherence::BackendFile* file) {
   if (file != nullptr) {
     const int fd = static_cast<PosixFile*>(file)->fd();
-    OCFSGW_RETURN_IF_ERROR(Apply(fd, change));
+    OCFSGW_RETURN_IF_ERROR(Apply(fd, true, change));
     return StatFd(fd, node->id());
   }
   OCFSGW_ASSIGN_OR_RETURN(const NodeFd fd, OpenPath(node));
-  OCFSGW_RETURN_IF_ERROR(Apply(fd.get(), change));
+  OCFSGW_RETURN_IF_ERROR(Apply(fd.get(), false, change));
   return StatFd(fd.get(), node->id());
 }
 

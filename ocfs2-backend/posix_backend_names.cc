@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <cstring>
+#include <optional>
 
 #include "ocfs2-backend/credentials.h"
 #include "ocfs2-backend/posix_backend.h"
@@ -126,11 +127,13 @@ Status PosixBackend::RemoveDirectory(const NodeRef& parent, const std::string& n
 }
 
 Status PosixBackend::Rename(const NodeRef& from, const std::string& from_name, const NodeRef& to,
-                            const std::string& to_name, unsigned flags) {
+                            const std::string& to_name, unsigned flags, const Caller& caller) {
   OCFSGW_RETURN_IF_ERROR(CheckName(from_name));
   OCFSGW_RETURN_IF_ERROR(CheckName(to_name));
   OCFSGW_ASSIGN_OR_RETURN(const NodeFd source, OpenPath(from));
   OCFSGW_ASSIGN_OR_RETURN(const NodeFd target, OpenPath(to));
+  std::optional<ScopedCaller> scope;
+  if ((flags & RENAME_WHITEOUT) != 0) scope.emplace(caller);
   if (Retry([&] {
         return ::renameat2(source.get(), from_name.c_str(), target.get(), to_name.c_str(), flags);
       }) != 0) {

@@ -286,7 +286,8 @@ Result<Found> SimBackend::MakeSymlink(const NodeRef&, const std::string&, const 
 }
 Result<Found> SimBackend::Link(const NodeRef&, const NodeRef&, const std::string&) { return NoSys(); }
 Status SimBackend::RemoveDirectory(const NodeRef&, const std::string&) { return NoSys(); }
-Status SimBackend::Rename(const NodeRef&, const std::string&, const NodeRef&, const std::string&, unsigned) {
+Status SimBackend::Rename(const NodeRef&, const std::string&, const NodeRef&, const std::string&, unsigned,
+                          const coherence::Caller&) {
   return NoSys();
 }
 Result<std::string> SimBackend::GetXattr(const NodeRef& node, const std::string& name) {

@@ -115,7 +115,7 @@ class SimBackend final : public coherence::Backend {
                                 const std::string&) override;
   Status RemoveDirectory(const coherence::NodeRef&, const std::string&) override;
   Status Rename(const coherence::NodeRef&, const std::string&, const coherence::NodeRef&, const std::string&,
-                unsigned) override;
+                unsigned, const coherence::Caller&) override;
   Result<std::string> GetXattr(const coherence::NodeRef&, const std::string&) override;
   Result<std::string> ListXattr(const coherence::NodeRef&) override;
   Status SetXattr(const coherence::NodeRef&, const std::string&, std::span<const std::byte>, int) override;

@@ -89,7 +89,7 @@ TEST_P(PosixBackendTest, BadNames) {
     EXPECT_TRUE(backend_->Unlink(root_, name).IsErrno(EINVAL)) << name;
     EXPECT_TRUE(backend_->Create(root_, name, 0644, O_RDWR, {}).status().IsErrno(EINVAL)) << name;
     EXPECT_TRUE(backend_->MakeDirectory(root_, name, 0755, {}).status().IsErrno(EINVAL)) << name;
-    EXPECT_TRUE(backend_->Rename(root_, "x", root_, name, 0).IsErrno(EINVAL)) << name;
+    EXPECT_TRUE(backend_->Rename(root_, "x", root_, name, 0, {}).IsErrno(EINVAL)) << name;
   }
   EXPECT_TRUE(backend_->Lookup(root_, std::string("a\0b", 3)).status().IsErrno(EINVAL));
   EXPECT_TRUE(backend_->Lookup(root_, std::string(300, 'x')).status().IsErrno(ENAMETOOLONG));
@@ -206,10 +206,10 @@ TEST_P(PosixBackendTest, LinkRenameRemove) {
   EXPECT_TRUE(backend_->RemoveDirectory(root_, "sub").IsErrno(ENOTEMPTY));
   EXPECT_TRUE(backend_->Unlink(root_, "sub").IsErrno(EISDIR));
   EXPECT_TRUE(backend_->RemoveDirectory(root_, "a").IsErrno(ENOTDIR));
-  EXPECT_TRUE(backend_->Rename(sub, "s2", root_, "a", RENAME_NOREPLACE).IsErrno(EEXIST));
-  EXPECT_TRUE(backend_->Rename(sub, "s2", root_, "a", RENAME_EXCHANGE).ok());
+  EXPECT_TRUE(backend_->Rename(sub, "s2", root_, "a", RENAME_NOREPLACE, {}).IsErrno(EEXIST));
+  EXPECT_TRUE(backend_->Rename(sub, "s2", root_, "a", RENAME_EXCHANGE, {}).ok());
   EXPECT_EQ(Find("a")->id(), symlink->id());
-  EXPECT_TRUE(backend_->Rename(sub, "b", root_, "c", 0).ok());
+  EXPECT_TRUE(backend_->Rename(sub, "b", root_, "c", 0, {}).ok());
   EXPECT_TRUE(backend_->Unlink(sub, "s2").ok());
   EXPECT_TRUE(backend_->RemoveDirectory(root_, "sub").ok());
   EXPECT_THAT(Names(root_), UnorderedElementsAre("a", "c", "s"));
