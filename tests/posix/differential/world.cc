@@ -1,0 +1,131 @@
+#include "tests/posix/differential/world.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <stdexcept>
+
+#include "tests/posix/differential/actor.h"
+#include "tests/posix/differential/deviations.h"
+#include "tests/posix/differential/fixture.h"
+
+namespace ocfsgw::posixdiff {
+namespace {
+
+constexpr int kHungMs = 30'000;
+constexpr size_t kAnswerMax = 1 << 16;
+
+/// Transfers that the kernel may refuse for their alignment.
+bool IsDirect(const Actor& actor, const Step& step) {
+  if (!step.Has('f') || (step.call->arguments[0] != 'f' && !step.Is("copy_file_range"))) return false;
+  const int flags = fcntl(actor.fd(step.fd), F_GETFL);
+  return flags >= 0 && (flags & O_DIRECT) != 0;
+}
+
+}  // namespace
+
+World::World(std::string directory, const std::vector<Step>& steps, Watching watching)
+    : directory_(std::move(directory)), top_(directory_ + "/x/y/top"), steps_(steps), watching_(watching) {
+  umask(0);
+  RemoveTree(directory_);
+  std::filesystem::create_directories(top_);
+  for (const char* part : {"", "/x", "/x/y"}) chmod((directory_ + part).c_str(), 0755);
+  chmod(top_.c_str(), 0777);
+  MakeFixture(top_);
+  top_fd_ = open(top_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (size_t user = 0; user < processes_.size(); ++user) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+      throw std::runtime_error("no sockets");
+    const pid_t parent = getpid();
+    processes_[user] = fork();
+    if (processes_[user] == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (getppid() != parent) _exit(1);
+      close(pair[0]);
+      Serve(user, pair[1], steps_);
+    }
+    close(pair[1]);
+    sockets_[user] = pair[0];
+    if (processes_[user] < 0) throw std::runtime_error("no processes");
+  }
+}
+
+World::~World() {
+  for (size_t user = 0; user < processes_.size(); ++user) {
+    close(sockets_[user]);
+    kill(processes_[user], SIGKILL);
+    waitpid(processes_[user], nullptr, 0);
+  }
+  close(top_fd_);
+  RemoveTree(directory_);
+}
+
+void World::Serve(size_t user, int socket, const std::vector<Step>& steps) const {
+  Actor actor;
+  if (chdir(top_.c_str()) != 0 || !actor.Become(kUsers[user])) _exit(2);
+  // The end of the user's rights is not the end of the process: it is still to be killed with the tester.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  size_t index = 0;
+  while (recv(socket, &index, sizeof index, 0) == sizeof index) {
+    const Step& step = steps[index];
+    std::string answer = actor.Run(step);
+    struct stat st {};
+    if (IsDirect(actor, step)) answer += kDirectMark;
+    if (watching_.steps && step.Has('f')) {
+      answer += "\n    fd: " + (fstat(actor.fd(step.fd), &st) == 0 ? StatText(st) : Outcome(-1));
+    }
+    answer.resize(std::min(answer.size(), kAnswerMax));
+    if (send(socket, answer.data(), answer.size(), 0) < 0) _exit(3);
+  }
+  _exit(0);
+}
+
+std::string World::Do(size_t index) {
+  const Step& step = steps_[index];
+  const int socket = sockets_[static_cast<size_t>(step.actor)];
+  static char answer[kAnswerMax];
+  pollfd readable{socket, POLLIN, 0};
+  if (send(socket, &index, sizeof index, MSG_NOSIGNAL) < 0 || poll(&readable, 1, kHungMs) != 1) return "hung";
+  const ssize_t got = recv(socket, answer, sizeof answer, 0);
+  if (got <= 0) return "the process has died";
+  return std::string(answer, static_cast<size_t>(got)) + (watching_.steps ? Look(step) : "");
+}
+
+std::string World::LookAt(const char* what, const std::string& path, ino_t* inode) {
+  struct stat st {};
+  std::string text = std::string("\n    ") + what + ": ";
+  *inode = 0;
+  if (fstatat(top_fd_, path.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return text + Outcome(-1);
+  *inode = st.st_ino;
+  text += StatText(st);
+  if (!watching_.ctimes) return text;
+  timespec& before = ctimes_[st.st_ino];
+  const bool same = before.tv_sec == st.st_ctim.tv_sec && before.tv_nsec == st.st_ctim.tv_nsec;
+  before = st.st_ctim;
+  return text + (same ? " ctime as before" : " ctime new");
+}
+
+std::string World::Look(const Step& step) {
+  if (!step.Has('p')) return "";
+  ino_t first = 0, second = 0;
+  const size_t slash = step.path.rfind('/');
+  std::string text = LookAt("path", step.path, &first);
+  if (step.Has('q')) {
+    text += LookAt("second path", step.path2, &second);
+    if (first != 0 && second != 0) text += first == second ? " same file" : " other file";
+  }
+  return text +
+         LookAt("directory", slash == std::string::npos ? "." : step.path.substr(0, slash + 1), &first);
+}
+
+std::string World::Tree() const { return TreeText(directory_); }
+
+}  // namespace ocfsgw::posixdiff
