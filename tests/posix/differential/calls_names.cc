@@ -85,7 +85,12 @@ std::string RunUnlinkAt(Actor&, const Step& s) {
 }
 std::string RunRename(Actor&, const Step& s) { return Outcome(rename(s.path.c_str(), s.path2.c_str())); }
 std::string RunRename2(Actor&, const Step& s) {
-  return Outcome(renameat2(AT_FDCWD, s.path.c_str(), AT_FDCWD, s.path2.c_str(), static_cast<unsigned>(s.a)));
+  const int renamed =
+      renameat2(AT_FDCWD, s.path.c_str(), AT_FDCWD, s.path2.c_str(), static_cast<unsigned>(s.a));
+  struct stat st {};
+  if (renamed != 0 || (s.a & RENAME_WHITEOUT) == 0 || lstat(s.path.c_str(), &st) != 0)
+    return Outcome(renamed);
+  return "0, whiteout of " + std::to_string(st.st_uid);
 }
 
 }  // namespace

@@ -19,8 +19,10 @@ struct Deviation {
   const char* reason;
 };
 
-/// Ends the outcome of a step on a descriptor with O_DIRECT.
+/// End the outcome of a step on a descriptor with O_DIRECT, or in a sequence that has made a file immutable
+/// or append-only.
 inline constexpr const char* kDirectMark = " (O_DIRECT)";
+inline constexpr const char* kFlagsMark = " (inode flags)";
 
 std::span<const Deviation> KnownDeviations();
 

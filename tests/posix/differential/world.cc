@@ -1,6 +1,7 @@
 #include "tests/posix/differential/world.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -96,7 +97,11 @@ std::string World::Do(size_t index) {
   if (send(socket, &index, sizeof index, MSG_NOSIGNAL) < 0 || poll(&readable, 1, kHungMs) != 1) return "hung";
   const ssize_t got = recv(socket, answer, sizeof answer, 0);
   if (got <= 0) return "the process has died";
-  return std::string(answer, static_cast<size_t>(got)) + (watching_.steps ? Look(step) : "");
+  std::string text(answer, static_cast<size_t>(got));
+  if (flags_set_) text.insert(std::min(text.find('\n'), text.size()), kFlagsMark);
+  flags_set_ = flags_set_ || (step.Is("ioctl_setflags") && text[0] == '0' &&
+                              (step.a & (FS_IMMUTABLE_FL | FS_APPEND_FL)) != 0);
+  return text + (watching_.steps ? Look(step) : "");
 }
 
 std::string World::LookAt(const char* what, const std::string& path, ino_t* inode) {

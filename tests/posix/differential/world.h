@@ -40,6 +40,7 @@ class World {
   const std::vector<Step>& steps_;
   const Watching watching_;
   int top_fd_ = -1;
+  bool flags_set_ = false;  ///< A file is or was immutable or append-only.
   std::array<pid_t, 3> processes_{};
   std::array<int, 3> sockets_{};
   std::map<ino_t, timespec> ctimes_;
