@@ -1,0 +1,218 @@
+#include "tests/posix/differential/deviations.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "tests/posix/differential/actor.h"
+
+namespace ocfsgw::posixdiff {
+namespace {
+
+/// The first line: what the program saw. The others are what the tester saw.
+std::string FirstWithMark(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+std::string First(const std::string& text) {
+  const std::string first = FirstWithMark(text);
+  return first.substr(0, first.find(kFlagsMark));
+}
+
+bool IsError(const std::string& text) { return text.starts_with("-"); }
+
+/// Equal but for one word, where the bare file system has `here` and the gateway `there`.
+bool DifferOnlyIn(std::string bare, const std::string& gateway, std::string_view here,
+                  std::string_view there) {
+  const size_t at = static_cast<size_t>(
+      std::mismatch(bare.begin(), bare.end(), gateway.begin(), gateway.end()).first - bare.begin());
+  const size_t found = bare.rfind(here, at);
+  if (found == std::string::npos || found + here.size() < at) return false;
+  return bare.replace(found, here.size(), there) == gateway;
+}
+
+constexpr int64_t kFuseAllocates = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+
+using After = Deviation::After;
+
+bool BirthTime(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("statx") && DifferOnlyIn(bare, gateway, " btime", "");
+}
+
+bool AllocateMode(const Step& step, const std::string& /*bare*/, const std::string& gateway) {
+  return step.Is("fallocate") && (step.a & ~kFuseAllocates) != 0 && First(gateway).starts_with("-EOPNOTSUPP");
+}
+
+bool Temporary(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("open") && (step.a & O_TMPFILE) == O_TMPFILE && First(bare) == "opened" &&
+         First(gateway) == "-EOPNOTSUPP";
+}
+
+bool Alignment(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
+  return First(bare).starts_with("-EINVAL") && First(bare).ends_with(kDirectMark) && !IsError(gateway);
+}
+
+bool DirectMapping(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("mmap") && First(bare) == std::string("mapped") + kDirectMark &&
+         First(gateway) == std::string("-ENODEV") + kDirectMark;
+}
+
+bool TrustedNames(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("listxattr") && step.actor != 0 && First(bare).starts_with("0") &&
+         First(gateway).find("\"trusted.") != std::string::npos;
+}
+
+bool TruncatedTimes(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
+  const auto same = [](std::string text) {
+    const size_t mtime = text.find(kTruncatedMark);
+    if (mtime == std::string::npos || IsError(text)) return std::string();
+    for (const std::string_view what : {" mtime ", " ctime "}) {
+      for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) {
+        text.erase(
+            at + what.size(),
+            std::min(text.find_first_of(what == " ctime " ? "\n" : " \n", at + what.size()), text.size()) -
+                at - what.size());
+      }
+    }
+    return text;
+  };
+  return bare != gateway && !same(bare).empty() && same(bare) == same(gateway);
+}
+
+bool FifoTimes(const Step& step, const std::string& bare, const std::string& gateway) {
+  const size_t at = bare.rfind("mtime now");
+  if (!step.Is("tree") && !First(bare).ends_with(kSpecialMark)) return false;
+  return at != std::string::npos && bare.find(": mode 10") < at &&
+         bare.find(": mode 100") == std::string::npos && gateway.substr(0, at + 6) == bare.substr(0, at + 6);
+}
+
+bool SpecialIoctl(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
+  return First(bare).ends_with(kSpecialMark) &&
+         First(gateway).ends_with(std::string("-ENOTTY") + kSpecialMark);
+}
+
+bool SeekBeyond(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("lseek") && step.a > int64_t{1} << 43 && First(bare) == "-EINVAL" &&
+         First(gateway) == std::to_string(step.a);
+}
+
+bool CopyBeyond(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("copy_file_range") && step.b > int64_t{1} << 43 && First(bare).starts_with("-EFBIG from") &&
+         First(gateway).starts_with("0 from");
+}
+
+bool WhiteoutOwner(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("renameat2") && First(bare) == "0, whiteout of " + std::to_string(kUsers[step.actor].uid) &&
+         First(gateway) == "0, whiteout of 0";
+}
+
+bool AllocateLimit(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("fallocate") && (step.a & FALLOC_FL_KEEP_SIZE) != 0 && First(bare) == "-EFBIG" &&
+         First(gateway) == "0";
+}
+
+/// Takes the set-id bits out of the outcome and out of modes.
+std::string WithoutSetIds(std::string text) {
+  const auto blank = [&text](std::string_view before, size_t digits) {
+    for (size_t at = text.find(before); at != std::string::npos; at = text.find(before, at + 1)) {
+      text.replace(std::min(at + before.size(), text.size()), digits, digits, '?');
+    }
+  };
+  blank(kSetIdMark, 4);
+  blank("mode 10", 1);
+  return text;
+}
+
+/// Of the mark; 0 if there is none.
+unsigned long SetIds(const std::string& text) {
+  const size_t at = First(text).find(kSetIdMark);
+  return at == std::string::npos ? 0 : std::strtoul(text.c_str() + at + std::strlen(kSetIdMark), nullptr, 8);
+}
+
+bool FailedChange(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
+  return IsError(bare) && SetIds(bare) != SetIds(gateway) && WithoutSetIds(bare) == WithoutSetIds(gateway);
+}
+
+bool SetGroupIdKept(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
+  return !IsError(bare) && (SetIds(gateway) & S_IXGRP) == 0 && SetIds(gateway) == (SetIds(bare) | S_ISGID) &&
+         SetIds(bare) != SetIds(gateway) && WithoutSetIds(bare) == WithoutSetIds(gateway);
+}
+
+bool Removed(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
+  const auto marked = [](const std::string& text) { return First(text).ends_with(kRemovedMark); };
+  return marked(bare) && marked(gateway) && gateway.find("-ESTALE") != std::string::npos;
+}
+
+bool Flagged(const std::string& text, std::string_view outcome) {
+  return FirstWithMark(text) == std::string(outcome) + kFlagsMark;
+}
+
+bool FlagsOrder(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
+  return bare.starts_with("-EPERM") && FirstWithMark(bare).ends_with(kFlagsMark) && IsError(gateway);
+}
+
+bool FlagsAccess(const Step& step, const std::string& bare, const std::string& gateway) {
+  return (step.Is("access") || step.Is("faccessat2")) && Flagged(bare, "-EPERM") && Flagged(gateway, "0");
+}
+
+bool FlagsCopyNothing(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("copy_file_range") && First(bare).starts_with("-EPERM from") &&
+         First(gateway).starts_with("0 from") && First(bare).ends_with(kFlagsMark);
+}
+
+const std::array kKnown = {
+    Deviation{"statx-btime", BirthTime, After::kGoOn,
+              "libfuse 3.14 has no STATX: the kernel cannot ask for the time of birth"},
+    Deviation{"fallocate-modes", AllocateMode, After::kEnd,
+              "the kernel's FUSE refuses collapse, insert and unshare (fuse_file_fallocate)"},
+    Deviation{"tmpfile", Temporary, After::kEnd, "libfuse 3.14 has no TMPFILE"},
+    Deviation{
+        "direct-alignment", Alignment, After::kEnd,
+        "the kernel's FUSE takes direct transfers of any alignment, and the gateway does them with a buffer"},
+    Deviation{"direct-mapping", DirectMapping, After::kEnd,
+              "libfuse 3.14 has no DIRECT_IO_ALLOW_MMAP: shared mappings of files opened with O_DIRECT are "
+              "refused"},
+    Deviation{
+        "trusted-names", TrustedNames, After::kGoOn,
+        "the gateway lists names as root: others see those of trusted attributes too, though not the values"},
+    Deviation{
+        "times-of-a-truncation", TruncatedTimes, After::kEnd,
+        "the gateway truncates by truncate(2), which sets the times only if the size changes; open(2) and "
+        "ftruncate(2) always do (seen on xfs and tmpfs)"},
+    Deviation{"fifo-mtime", FifoTimes, After::kEnd,
+              "what is written to a FIFO does not leave the kernel: the source's inode is not touched"},
+    Deviation{"special-ioctl", SpecialIoctl, After::kEnd,
+              "the kernel's FUSE has no ioctl for FIFOs, sockets and devices"},
+    Deviation{"seek-beyond-the-largest-file", SeekBeyond, After::kEnd,
+              "the kernel checks against the largest file of FUSE, not of the source"},
+    Deviation{"copy-beyond-the-largest-file", CopyBeyond, After::kGoOn,
+              "as before: a copy of no bytes to where no byte can be"},
+    Deviation{"whiteout-owner", WhiteoutOwner, After::kEnd,
+              "the gateway renames as root: the whiteout is root's"},
+    Deviation{"allocate-limit", AllocateLimit, After::kGoOn,
+              "tmpfs minds RLIMIT_FSIZE where the size stays, the kernel's FUSE does not"},
+    Deviation{"failed-change-and-set-id", FailedChange, After::kEnd,
+              "the kernel's FUSE takes the bits away before the file system refuses a write or an "
+              "allocation; others do "
+              "so before or after"},
+    Deviation{
+        "removed-directory", Removed, After::kEnd,
+        "the gateway holds no descriptor for an open directory or O_PATH: ESTALE when it has been removed"},
+    Deviation{"inode-flags-order", FlagsOrder, After::kGoOn,
+              "the kernel does not know of the flags: where several errors apply, another one comes first"},
+    Deviation{"inode-flags-access", FlagsAccess, After::kGoOn,
+              "the kernel does not know of the flags: access(2) goes by the mode"},
+    Deviation{
+        "inode-flags-empty-copy", FlagsCopyNothing, After::kGoOn,
+        "the kernel does not know of the flags, and nobody else is asked where there is nothing to copy"},
+};
+
+}  // namespace
+
+std::span<const Deviation> KnownDeviations() { return kKnown; }
+
+}  // namespace ocfsgw::posixdiff
