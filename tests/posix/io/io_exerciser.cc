@@ -104,7 +104,7 @@ class Exerciser {
     Plan plan(arguments_.seed, arguments_.side.size_max, without);
     for (uint64_t i = 0; i < arguments_.ops; ++i) {
       const size_t side = plan.Side(sides_.size());
-      if (!Step(side, plan.Next(model_.size()))) return 1;
+      if (!Step(side, plan.Next(side, model_.size()))) return 1;
     }
     // In the end everybody sees everything.
     for (size_t side = 0; side < sides_.size(); ++side) {

@@ -35,9 +35,10 @@ enum class Kind {
   kSync,
   kAdvise,  ///< POSIX_FADV_DONTNEED
   kCloseWriters,
-  kClose,  ///< All descriptors and mappings.
+  kClose,    ///< All descriptors and mappings.
+  kReplace,  ///< By another file with the same contents, and all sides close what they have open.
 };
-inline constexpr int kKinds = static_cast<int>(Kind::kClose) + 1;
+inline constexpr int kKinds = static_cast<int>(Kind::kReplace) + 1;
 
 /// By which descriptor: one that is held open, or one opened for this operation.
 enum class Via { kBoth, kOneWay, kAnew };
@@ -62,8 +63,8 @@ std::optional<Kind> KindOf(const std::string& name);
 class Plan {
  public:
   Plan(uint64_t seed, uint64_t size_max, std::set<Kind> without);
-  /// `size`: of the file now.
-  Operation Next(uint64_t size);
+  /// The next one for the side of this number. `size`: of the file now.
+  Operation Next(size_t side, uint64_t size);
   /// Which of `sides` does the next one.
   size_t Side(size_t sides) { return Below(sides); }
 
@@ -71,6 +72,7 @@ class Plan {
   uint64_t Below(uint64_t n) { return n == 0 ? 0 : random_() % n; }
   uint64_t Offset(uint64_t size);
   uint64_t Length();
+  Via Draw();
   /// Makes it a legal one; false if the file is too short or too long for it.
   bool Fit(Operation& op, uint64_t size);
 

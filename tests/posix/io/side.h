@@ -2,10 +2,8 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "tests/posix/io/model.h"
 #include "tests/posix/io/operation.h"
@@ -15,9 +13,10 @@ namespace ocfsgw::posixio {
 struct SideOptions {
   std::string path;
   uint64_t size_max = 0;
-  /// The held mapping is looked at before anything else asks about the file. Nothing tells a mapping of a
-  /// file that has become longer, and pages that no lease covers are taken back a moment after the answer
-  /// (docs/COHERENCE.md, "Known gaps"): with this a difference need not be an error.
+  /// The file's size is not asked for around every operation, which would have the kernel learn of changes
+  /// (and wait for pages to be taken back): an operation has to see them by itself. Held mappings are looked
+  /// at as far as the file was long when this side last asked. A mapping asks nobody, so with this a
+  /// difference seen there need not be an error (docs/COHERENCE.md, "Known gaps").
   bool unasked = false;
 };
 
@@ -39,7 +38,7 @@ class Side {
   /// kSkipped: not supported there, the file is unchanged.
   Verdict Do(const Operation& op);
   /// Another side has done it.
-  void Note(const Operation& op) { model_.Apply(op); }
+  void Note(const Operation& op);
 
  private:
   class Opened;
@@ -50,6 +49,7 @@ class Side {
   void Write(const Operation& op);
   void MapWrite(const Operation& op);
   void Copy(const Operation& op);
+  void Replace();
   void Seek(const Operation& op);
   void SendFile(const Operation& op);
   void ReadDirect(const Operation& op);
@@ -64,7 +64,8 @@ class Side {
   const SideOptions options_;
   Model model_;
   std::map<int, int> held_;  ///< Descriptors by their flags.
-  char* map_ = nullptr;      ///< Of size_max bytes, made through a descriptor for reading.
+  uint64_t seen_size_ = 0;
+  char* map_ = nullptr;  ///< Of size_max bytes, made through a descriptor for reading.
 };
 
 }  // namespace ocfsgw::posixio
