@@ -3,8 +3,8 @@
 // and what one has done must be seen by the next at once. Linked statically: it also runs in the lab's nodes.
 //
 //   io_exerciser --path FILE [--second FILE] --ops N    makes FILE anew, exercises it, leaves it
-//   io_exerciser --path FILE --serve PORT               one of several ways: does what the other program says
-//   io_exerciser --path FILE --peer ADDRESS:PORT        takes turns with that one
+//   io_exerciser --path FILE --serve PORT               goes into the background and does what the other
+//   program says io_exerciser --path FILE --peer ADDRESS:PORT        takes turns with that one
 //
 // Exit status: 0 no difference; 1 a difference, described on standard output; 2 it could not run.
 #include <fcntl.h>
@@ -77,6 +77,19 @@ std::unique_ptr<Lines> StartSide(const SideOptions& options) {
   }
   close(ends[1]);
   return std::make_unique<Lines>(ends[0]);
+}
+
+/// Returns in the first process, when the other can be connected to.
+int ServeInBackground(const Arguments& arguments) {
+  const int listener = Lines::Listen(arguments.serve);
+  const pid_t pid = fork();
+  if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork");
+  if (pid > 0) return 0;
+  setsid();
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
+  Lines lines(Lines::Accept(listener));
+  return Serve(lines, arguments.side);
 }
 
 class Exerciser {
@@ -190,8 +203,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     if (arguments.serve == 0) return Exerciser(arguments).Run();
-    Lines lines(Lines::Accept(arguments.serve));
-    return Serve(lines, arguments.side);
+    return ServeInBackground(arguments);
   } catch (const std::exception& error) {
     std::cerr << "io_exerciser: " << error.what() << std::endl;
     return 2;

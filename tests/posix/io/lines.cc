@@ -71,13 +71,17 @@ int Lines::Connect(const std::string& address, int port) {
   return SendAtOnce(fd);
 }
 
-int Lines::Accept(int port) {
+int Lines::Listen(int port) {
   const sockaddr_in address = Address(port);
   const int listener = Check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
   const int on = 1;
   Check(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), "setsockopt");
   Check(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
   Check(listen(listener, 1), "listen");
+  return listener;
+}
+
+int Lines::Accept(int listener) {
   const int fd = Check(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept");
   close(listener);
   return SendAtOnce(fd);

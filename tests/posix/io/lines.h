@@ -19,8 +19,9 @@ class Lines {
 
   /// Sockets for it; they throw std::system_error.
   static int Connect(const std::string& address, int port);
-  /// Waits for one connection.
-  static int Accept(int port);
+  static int Listen(int port);
+  /// Waits for one connection; closes what listens.
+  static int Accept(int listener);
 
  private:
   const int fd_;
