@@ -18,11 +18,6 @@ constexpr time_t kClockTo = 4'000'000'000;
 
 sigjmp_buf after_fault;
 
-std::string TimeText(const timespec& time) {
-  if (time.tv_sec >= kClockFrom && time.tv_sec < kClockTo) return "now";
-  return std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec);
-}
-
 }  // namespace
 
 bool Actor::Become(const User& user) {
@@ -67,6 +62,11 @@ std::string Bytes(const std::string& data) {
 
 std::string Bytes(long result, const char* data) {
   return result < 0 ? Outcome(result) : Bytes(std::string(data, static_cast<size_t>(result)));
+}
+
+std::string TimeText(const timespec& time) {
+  if (time.tv_sec >= kClockFrom && time.tv_sec < kClockTo) return "now";
+  return std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec);
 }
 
 std::string StatText(const struct stat& st) {

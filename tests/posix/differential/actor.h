@@ -71,6 +71,7 @@ std::string Bytes(long result, const char* data);
 std::string Bytes(const std::string& data);
 /// What is the same for equal files on two file systems. Times are exact where they were set, else "now".
 std::string StatText(const struct stat& st);
+std::string TimeText(const timespec& time);
 /// `size` bytes that depend on `seed`.
 std::string Pattern(size_t size, int64_t seed);
 /// Runs `access`, which touches mapped memory; false when it was answered by SIGBUS.

@@ -85,6 +85,13 @@ std::string RunClose(Actor& actor, const Step& step) {
   return actor.Drop(step.fd);
 }
 
+// What was opened with O_DIRECT keeps it: it tells of a known deviation.
+std::string RunSetFlags(Actor& actor, const Step& step) {
+  const int fd = actor.fd(step.fd);
+  const int direct = fcntl(fd, F_GETFL) & O_DIRECT;
+  return Outcome(fcntl(fd, F_SETFL, static_cast<int>(step.a) | O_NONBLOCK | direct));
+}
+
 std::string RunGetFlags(Actor& actor, const Step& step) {
   const int flags = fcntl(actor.fd(step.fd), F_GETFL);
   return Outcome(flags < 0 ? flags : flags & ~O_LARGEFILE);
@@ -106,10 +113,7 @@ std::vector<Call> OpenCalls() {
        }},
       {"dup", "gf", 4, MakeDup,
        [](Actor& actor, const Step& step) { return actor.Keep(step.fd, dup(actor.fd(step.fd2))); }},
-      {"fcntl_setfl", "fo", 5, MakeSetFlags,
-       [](Actor& actor, const Step& step) {
-         return Outcome(fcntl(actor.fd(step.fd), F_SETFL, static_cast<int>(step.a) | O_NONBLOCK));
-       }},
+      {"fcntl_setfl", "fo", 5, MakeSetFlags, RunSetFlags},
       {"fcntl_getfl", "f", 3, [](Maker& maker, Step& step) { maker.UseOpen(step); }, RunGetFlags},
       {"close", "fa", 6,
        [](Maker& maker, Step& step) {

@@ -12,19 +12,23 @@
 namespace ocfsgw::posixdiff {
 namespace {
 
-/// The lines that are not the same; the first of them is enough.
-void KeepFirstDifference(std::string& bare, std::string& gateway) {
+/// The pairs of lines that are not the same. Where one tree has more names, the first of them and no other.
+std::vector<std::pair<std::string, std::string>> DifferingLines(const std::string& bare,
+                                                                const std::string& gateway) {
+  const auto names = [](const std::string& line) { return line.substr(0, line.find(": ")); };
   std::istringstream left(bare), right(gateway);
+  std::vector<std::pair<std::string, std::string>> pairs;
   std::string here, there;
   for (;;) {
     const bool more_here = static_cast<bool>(std::getline(left, here));
     const bool more_there = static_cast<bool>(std::getline(right, there));
+    if (!more_here && !more_there) return pairs;
     if (!more_here) here = "(no more)";
     if (!more_there) there = "(no more)";
-    if (here != there || (!more_here && !more_there)) break;
+    if (here == there) continue;
+    if (names(here) != names(there)) return {{here, there}};
+    pairs.emplace_back(here, there);
   }
-  bare = here;
-  gateway = there;
 }
 
 /// For a tree's line and a step's result: the words in which they differ, without names and numbers.
@@ -60,13 +64,7 @@ Comparison::~Comparison() {
   RemoveTree(gateway_);
 }
 
-bool Comparison::Judge(const std::vector<Step>& steps, Difference difference,
-                       std::optional<Difference>& found) {
-  static const Call kTree{"tree", "", 0, nullptr, nullptr};
-  static const Step kTreeStep{.call = &kTree, .path = {}, .path2 = {}, .text = {}};
-  const bool tree = difference.step == steps.size();
-  if (tree) KeepFirstDifference(difference.bare, difference.gateway);
-  const Step& step = tree ? kTreeStep : steps[difference.step];
+bool Comparison::Judge(const Step& step, Difference difference, std::optional<Difference>& found) {
   for (const Deviation& known : KnownDeviations()) {
     if (!known.matches(step, difference.bare, difference.gateway)) continue;
     ++seen_[known.name];
@@ -88,10 +86,13 @@ std::optional<Difference> Comparison::Run(const std::vector<Step>& steps, bool w
     ++steps_;
     Count& count = counts_[steps[i].call->name];
     ++(difference.bare.starts_with("-") ? count.failed : count.worked);
-    if (difference.bare != difference.gateway && !Judge(steps, std::move(difference), found)) return found;
+    if (difference.bare != difference.gateway && !Judge(steps[i], std::move(difference), found)) return found;
   }
-  Difference trees{steps.size(), bare.Tree(), gateway.Tree()};
-  if (trees.bare != trees.gateway) Judge(steps, std::move(trees), found);
+  static const Call kTree{"tree", "", 0, nullptr, nullptr};
+  static const Step kTreeStep{.call = &kTree, .path = {}, .path2 = {}, .text = {}};
+  for (auto& [here, there] : DifferingLines(bare.Tree(), gateway.Tree())) {
+    if (!found) Judge(kTreeStep, {steps.size(), std::move(here), std::move(there)}, found);
+  }
   return found;
 }
 

@@ -47,7 +47,7 @@ class Comparison {
 
  private:
   /// Whether the sequence can go on; sets `found` if the deviation is not known.
-  bool Judge(const std::vector<Step>& steps, Difference difference, std::optional<Difference>& found);
+  bool Judge(const Step& step, Difference difference, std::optional<Difference>& found);
 
   const std::string bare_;
   const std::string gateway_;

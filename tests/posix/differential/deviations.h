@@ -19,10 +19,16 @@ struct Deviation {
   const char* reason;
 };
 
-/// End the outcome of a step on a descriptor with O_DIRECT, or in a sequence that has made a file immutable
-/// or append-only.
+/// What the tester adds to an outcome: that the descriptor has O_DIRECT, or is of neither a file nor a
+/// directory; that it is of a directory or with O_PATH, and what it refers to has no name any more; that a
+/// file was made immutable or append-only before; what a failed change has left of the set-id bits; the mtime
+/// after a truncation.
 inline constexpr const char* kDirectMark = " (O_DIRECT)";
+inline constexpr const char* kRemovedMark = " (removed)";
 inline constexpr const char* kFlagsMark = " (inode flags)";
+inline constexpr const char* kSpecialMark = " (special)";
+inline constexpr const char* kTruncatedMark = " mtime ";
+inline constexpr const char* kSetIdMark = " (set-id ";
 
 std::span<const Deviation> KnownDeviations();
 

@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 
 #include "tests/posix/differential/actor.h"
@@ -23,11 +26,47 @@ namespace {
 constexpr int kHungMs = 30'000;
 constexpr size_t kAnswerMax = 1 << 16;
 
-/// Transfers that the kernel may refuse for their alignment.
-bool IsDirect(const Actor& actor, const Step& step) {
-  if (!step.Has('f') || (step.call->arguments[0] != 'f' && !step.Is("copy_file_range"))) return false;
-  const int flags = fcntl(actor.fd(step.fd), F_GETFL);
-  return flags >= 0 && (flags & O_DIRECT) != 0;
+constexpr const char* kFdLine = "\n    fd: ";
+
+struct Glance {
+  ino_t inode;
+  timespec ctime;
+};
+
+bool ChangesData(const Step& step) {
+  static const std::set<std::string> kCalls = {"write",    "writev",    "pwrite",
+                                               "pwritev2", "fallocate", "copy_file_range"};
+  return kCalls.contains(step.call->name);
+}
+
+bool Truncates(const Step& step) {
+  return step.Is("ftruncate") || step.Is("creat") ||
+         ((step.Is("open") || step.Is("openat")) && (step.a & O_TRUNC) != 0 && (step.a & O_PATH) == 0);
+}
+
+/// With the bit that decides whether set-group-ID means what it says.
+std::string SetIdMark(const struct stat& st) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%s%04o)", kSetIdMark, st.st_mode & (S_ISUID | S_ISGID | S_IXGRP));
+  return S_ISREG(st.st_mode) ? text : "";
+}
+
+/// What a known deviation may depend on.
+std::string Marks(const Actor& actor, const Step& step, bool failed) {
+  struct stat st {};
+  std::string marks;
+  if (step.Is("truncate") && stat(step.path.c_str(), &st) == 0) marks += SetIdMark(st);
+  const int fd = actor.fd(step.fd);
+  const int flags = step.Has('f') ? fcntl(fd, F_GETFL) : -1;
+  if (flags < 0) return marks;
+  const bool there = fstat(fd, &st) == 0;
+  if (there && (ChangesData(step) || Truncates(step))) marks += SetIdMark(st);
+  if (!failed && Truncates(step)) marks += kTruncatedMark + TimeText(st.st_mtim);
+  if ((flags & O_DIRECT) != 0) marks += kDirectMark;
+  if (there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) marks += kSpecialMark;
+  const bool unpinned = !S_ISREG(st.st_mode) || (flags & O_PATH) != 0;
+  if (there ? st.st_nlink == 0 && unpinned : errno == ESTALE) marks += kRemovedMark;
+  return marks;
 }
 
 }  // namespace
@@ -79,9 +118,12 @@ void World::Serve(size_t user, int socket, const std::vector<Step>& steps) const
     const Step& step = steps[index];
     std::string answer = actor.Run(step);
     struct stat st {};
-    if (IsDirect(actor, step)) answer += kDirectMark;
+    answer += Marks(actor, step, answer.starts_with("-"));
     if (watching_.steps && step.Has('f')) {
-      answer += "\n    fd: " + (fstat(actor.fd(step.fd), &st) == 0 ? StatText(st) : Outcome(-1));
+      answer += kFdLine + (fstat(actor.fd(step.fd), &st) == 0 ? StatText(st) : Outcome(-1));
+      // For the process that keeps the ctimes: it comes after the text.
+      const Glance glance{st.st_ino, st.st_ctim};
+      answer.append(reinterpret_cast<const char*>(&glance), sizeof glance);
     }
     answer.resize(std::min(answer.size(), kAnswerMax));
     if (send(socket, answer.data(), answer.size(), 0) < 0) _exit(3);
@@ -98,6 +140,12 @@ std::string World::Do(size_t index) {
   const ssize_t got = recv(socket, answer, sizeof answer, 0);
   if (got <= 0) return "the process has died";
   std::string text(answer, static_cast<size_t>(got));
+  if (watching_.steps && step.Has('f')) {
+    Glance glance{};
+    std::memcpy(&glance, text.data() + text.size() - sizeof glance, sizeof glance);
+    text.resize(text.size() - sizeof glance);
+    if (glance.inode != 0) text += CtimeText(glance.inode, glance.ctime);
+  }
   if (flags_set_) text.insert(std::min(text.find('\n'), text.size()), kFlagsMark);
   flags_set_ = flags_set_ || (step.Is("ioctl_setflags") && text[0] == '0' &&
                               (step.a & (FS_IMMUTABLE_FL | FS_APPEND_FL)) != 0);
@@ -111,11 +159,15 @@ std::string World::LookAt(const char* what, const std::string& path, ino_t* inod
   if (fstatat(top_fd_, path.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return text + Outcome(-1);
   *inode = st.st_ino;
   text += StatText(st);
-  if (!watching_.ctimes) return text;
-  timespec& before = ctimes_[st.st_ino];
-  const bool same = before.tv_sec == st.st_ctim.tv_sec && before.tv_nsec == st.st_ctim.tv_nsec;
-  before = st.st_ctim;
-  return text + (same ? " ctime as before" : " ctime new");
+  return text + CtimeText(st.st_ino, st.st_ctim);
+}
+
+std::string World::CtimeText(ino_t inode, const timespec& time) {
+  if (!watching_.ctimes) return "";
+  timespec& before = ctimes_[inode];
+  const bool same = before.tv_sec == time.tv_sec && before.tv_nsec == time.tv_nsec;
+  before = time;
+  return same ? " ctime as before" : " ctime new";
 }
 
 std::string World::Look(const Step& step) {

@@ -33,6 +33,7 @@ class World {
  private:
   [[noreturn]] void Serve(size_t user, int socket, const std::vector<Step>& steps) const;
   std::string Look(const Step& step);
+  std::string CtimeText(ino_t inode, const timespec& time);
   std::string LookAt(const char* what, const std::string& path, ino_t* inode);
 
   const std::string directory_;  ///< The working directory is further down, so that `..` stays inside.
