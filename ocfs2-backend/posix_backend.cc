@@ -30,7 +30,11 @@ Result<std::unique_ptr<PosixBackend>> PosixBackend::Open(std::shared_ptr<const S
 
 Result<UniqueFd> PosixBackend::OpenNode(const NodeRef& node, int flags) const {
   const auto& posix = static_cast<const PosixNode&>(*node);
-  if (uses_handles_) return OpenHandle(source_->root_fd(), posix.handle(), flags);
+  if (uses_handles_) {
+    auto opened = OpenHandle(source_->root_fd(), posix.handle(), flags);
+    if (opened.status().IsErrno(ESTALE)) recent_lookups_.Begin();
+    return opened;
+  }
   UniqueFd fd(Retry([&] { return ::open(ProcPath(posix.fd()).c_str(), flags | O_CLOEXEC); }));
   if (!fd) return Status::LastErrno("open");
   return fd;

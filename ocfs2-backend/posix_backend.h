@@ -6,6 +6,7 @@
 
 #include "coherence/backend.h"
 #include "ocfs2-backend/posix_node.h"
+#include "ocfs2-backend/recent_lookups.h"
 #include "ocfs2-backend/source_mount.h"
 
 namespace ocfsgw::ocfs2 {
@@ -93,6 +94,7 @@ class PosixBackend final : public coherence::Backend {
 
   const std::shared_ptr<const SourceMount> source_;
   bool uses_handles_ = false;
+  mutable RecentLookups recent_lookups_;
   coherence::NodeRef root_;
 };
 

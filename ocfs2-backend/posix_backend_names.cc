@@ -23,7 +23,10 @@ Result<Found> PosixBackend::LookupAt(int parent_fd, const std::string& name) con
   UniqueFd child(Retry([&] { return ::openat(parent_fd, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC); }));
   if (!child) return Status::LastErrno("lookup " + name);
   const int fd = child.get();
-  return Identify(fd, std::move(child));
+  if (!uses_handles_) return Identify(fd, std::move(child));
+  auto found = Identify(fd, {});
+  recent_lookups_.Offer(child);
+  return found;
 }
 
 Result<Found> PosixBackend::Lookup(const NodeRef& parent, const std::string& name) {

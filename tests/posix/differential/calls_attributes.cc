@@ -15,7 +15,7 @@ namespace {
 constexpr long kFchmodat2 = 452;  // newer than the C library's headers
 
 void MakeMode(Maker& maker, Step& step) {
-  step.path = maker.Path();
+  step.path = maker.Target();
   step.b = maker.Mode();
   step.a = maker.Of<int64_t>({0, AT_SYMLINK_NOFOLLOW});
 }
@@ -26,7 +26,7 @@ void MakeFmode(Maker& maker, Step& step) {
 }
 
 void MakeOwner(Maker& maker, Step& step) {
-  step.path = maker.Path();
+  step.path = maker.Target();
   maker.UseOpen(step);
   step.actor = maker.OneIn(2) ? 0 : step.actor;
   step.a = maker.Of<int64_t>({-1, -1, 0, 1001, 1002});
@@ -59,7 +59,7 @@ timespec TimeOf(int64_t number) {
 
 void MakeTimes(Maker& maker, Step& step) {
   maker.UseOpen(step);
-  step.path = maker.Path();
+  step.path = maker.Target();
   step.a = maker.OneIn(20) ? 7 + maker.Below(2) : maker.Below(7);
   step.b = maker.Below(7);
   step.c = maker.Of<int64_t>({0, AT_SYMLINK_NOFOLLOW});

@@ -32,7 +32,7 @@ void MakeSymlink(Maker& maker, Step& step) {
 }
 
 void MakeTwoPaths(Maker& maker, Step& step) {
-  step.path = maker.Path();
+  step.path = maker.Target();
   step.path2 = maker.OneIn(20) ? step.path : maker.Path();
 }
 

@@ -37,6 +37,14 @@ std::string RunOpen(Actor& actor, const Step& step) {
   return actor.Keep(step.fd, open(step.path.c_str(), flags, static_cast<mode_t>(step.b)));
 }
 
+void MakeUsualOpen(Maker& maker, Step& step) {
+  step.path =
+      maker.OneIn(2) ? maker.Of<const char*>({"a", "b", "d0/e/a", "d1/a", "d2/b", "d4/c"}) : maker.Existing();
+  step.a = maker.Of<int64_t>({O_RDWR, O_RDWR, O_RDWR | O_APPEND, O_RDONLY, O_WRONLY}) | O_CREAT;
+  step.b = maker.Of<int64_t>({0666, 0644, 0777, 06777, 02664});
+  maker.Open(step);
+}
+
 void MakeTemporary(Maker& maker, Step& step) {
   step.path = maker.DirectoryPath();
   step.a = maker.Of<int64_t>({O_RDWR, O_WRONLY, O_RDWR | O_EXCL}) | O_TMPFILE;
@@ -101,8 +109,9 @@ std::string RunGetFlags(Actor& actor, const Step& step) {
 
 std::vector<Call> OpenCalls() {
   return {
-      {"open", "pomf", 60, MakeOpen, RunOpen},
-      {"open", "pomf", 4, MakeTemporary, RunOpen},
+      {"open", "pomf", 40, MakeUsualOpen, RunOpen},
+      {"open", "pomf", 40, MakeOpen, RunOpen},
+      {"open", "pomf", 1, MakeTemporary, RunOpen},
       {"open", "pomf", 8, MakeOpenDirectory, RunOpen},
       {"openat", "gpomf", 6, MakeOpenAt, RunOpenAt},
       {"creat", "pmf", 6, MakeCreat,

@@ -11,7 +11,7 @@ namespace ocfsgw::posixdiff {
 namespace {
 
 void MakeTruncate(Maker& maker, Step& step) {
-  step.path = maker.Path();
+  step.path = maker.Target();
   step.a = maker.Offset();
 }
 

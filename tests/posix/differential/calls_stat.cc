@@ -12,7 +12,7 @@ namespace ocfsgw::posixdiff {
 namespace {
 
 void MakePath(Maker& maker, Step& step) {
-  step.path = maker.Path();
+  step.path = maker.Target();
   step.a = maker.Of<int64_t>({F_OK, R_OK, W_OK, X_OK, R_OK | W_OK, R_OK | W_OK | X_OK, 8});
   step.b = maker.Of<int64_t>({0, AT_SYMLINK_NOFOLLOW, AT_EACCESS, AT_EMPTY_PATH, 0x8000});
 }

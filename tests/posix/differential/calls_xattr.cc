@@ -12,7 +12,7 @@ namespace ocfsgw::posixdiff {
 namespace {
 
 std::string SomeName(Maker& maker) {
-  switch (maker.Below(12)) {
+  switch (maker.Below(16)) {
     case 0:
       return maker.Of<const char*>({"user.", "user", "", "nonsense.a", "system.nothing", "osx.a", "."});
     case 1:
@@ -29,15 +29,15 @@ std::string SomeName(Maker& maker) {
     case 7:
       return "system.posix_acl_default";
     default:
-      return maker.Of<const char*>({"user.a", "user.b", "user.\xff"});
+      return maker.Of<const char*>({"user.a", "user.a", "user.a", "user.b", "user.\xff"});
   }
 }
 
 void MakeXattr(Maker& maker, Step& step) {
-  step.path = maker.OneIn(3) ? maker.DirectoryPath() : maker.Path();
+  step.path = maker.OneIn(3) ? maker.DirectoryPath() : maker.OneIn(2) ? maker.Existing() : maker.Target();
   step.text = SomeName(maker);
   step.a = maker.Of<int64_t>({0, 0, 0, XATTR_CREATE, XATTR_REPLACE, 3, 8});
-  step.b = maker.Of<int64_t>({0, 1, 10, 100, 1000, 3000, 70'000});
+  step.b = maker.Of<int64_t>({0, 1, 10, 100, 100, 1000, 1000, 3000, 3000, 70'000});
   step.c = maker.Below(1000);
 }
 
@@ -47,7 +47,7 @@ void MakeFdXattr(Maker& maker, Step& step) {
 }
 
 void MakeAcl(Maker& maker, Step& step) {
-  step.path = maker.OneIn(2) ? maker.DirectoryPath() : maker.Path();
+  step.path = maker.OneIn(2) ? maker.DirectoryPath() : maker.Target();
   step.text = maker.Of<const char*>({"system.posix_acl_access", "system.posix_acl_default"});
   step.a = 0;
   step.c = maker.Below(1000);

@@ -91,9 +91,12 @@ void MakeFixture(const std::string& directory) {
   make.Symlink("../f1", "d2/l0");
   Check(link((make.directory() + "f1").c_str(), (make.directory() + "h0").c_str()) == 0, "h0");
   Check(mkfifo((make.directory() + "p0").c_str(), 0600) == 0, "p0");
-  // Where there are no access control lists, there are none on either side.
+  // Where there are no access control lists or attributes, there are none on either side.
   const std::string acl = AclOf(64 + 1);
   setxattr((make.directory() + "d4").c_str(), "system.posix_acl_default", acl.data(), acl.size(), 0);
+  for (const char* name : {"f0", "f1", "f2", "d1/f", "d0"}) {
+    setxattr((make.directory() + name).c_str(), "user.a", "value", 5, 0);
+  }
   for (const char* name : {"d0/e", "d0/f", "d1/f", "d2/f", "d3/f", "d2/l0", "d0", "d1", "d2", "d3", "d4",
                            "f0",   "f1",   "f2",   "f3",   "l0",   "l1",    "l2", "l3", "l4", "p0"}) {
     make.Age(name);

@@ -6,6 +6,10 @@
 
 namespace ocfsgw::posixdiff {
 
+namespace {
+constexpr int kOpensFirst = 3;
+}
+
 const std::vector<Call>& AllCalls() {
   static const std::vector<Call> calls = [] {
     std::vector<Call> all;
@@ -37,6 +41,8 @@ std::vector<Step> Maker::Sequence(size_t steps) {
       if ((at -= call.weight) < 0) break;
     }
     step.actor = SomeActor();
+    // Without descriptors nothing much can happen.
+    if (&step - sequence.data() < kOpensFirst) step.call = &AllCalls().front();
     step.call->make(*this, step);
   }
   return sequence;
@@ -99,6 +105,11 @@ std::string Maker::StrangePath() {
   }
 }
 
+std::string Maker::Existing() {
+  return Of<const char*>(
+      {"f0", "f1", "f2", "f3", "h0", "d0/f", "d1/f", "d2/f", "d3/f", "d0", "d4", "l0", "d2/l0"});
+}
+
 std::string Maker::Path() {
   if (OneIn(14)) return StrangePath();
   const std::string name =
@@ -134,6 +145,7 @@ void Maker::Open(Step& step) {
 
 void Maker::UseOpen(Step& step) {
   if (open_.empty()) return;
+  if (OneIn(30)) return;
   // The youngest are most likely still open.
   const int64_t back = Below(std::min<int64_t>(static_cast<int64_t>(open_.size()), 6));
   const Slot& slot = open_[open_.size() - 1 - static_cast<size_t>(back)];
