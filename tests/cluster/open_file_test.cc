@@ -73,5 +73,32 @@ INSTANTIATE_TEST_SUITE_P(
                     Change{"link", "ln $d/f $d/g"}, Change{"punch", "fsop punch $d/f 20000 30000"}),
     [](const auto& test) { return std::string(test.param.name); });
 
+// flock(2) through the gateway is OCFS2's own: it excludes other nodes, waits for them, and dies with its
+// holder.
+TEST(Flock, ExcludesOtherNodes) {
+  const Gateway gateway{2};
+  ASSERT_TRUE(gateway.Mount().ok());
+  const std::string name =
+      "flock-" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
+  const View truth{1, kShared};
+  ASSERT_TRUE(In(truth, name, "mkdir $d && touch $d/f").ok());
+  // A holder is a shell with descriptor 9 on the file; it ends when its FIFO is written to.
+  const std::string hold =
+      "rm -f /tmp/l /tmp/l.out; mkfifo /tmp/l /tmp/l.out; { exec 9<>$d/f; flock -x 9; echo held >/tmp/l.out; "
+      "read -r _ </tmp/l; } >/dev/null 2>&1 & echo $! >/tmp/l.pid; cat /tmp/l.out";
+  const std::string free = "flock -n $d/f true && echo free || echo taken";
+  for (const auto& [holder, other] : {std::pair(gateway.view(), truth), std::pair(truth, gateway.view())}) {
+    EXPECT_EQ(In(other, name, free).output, "free\n");
+    ASSERT_EQ(In(holder, name, hold).output, "held\n");
+    EXPECT_EQ(In(other, name, free).output, "taken\n");
+    EXPECT_EQ(In(other, name, "timeout 1 flock -x $d/f true; echo $?").output, "124\n") << "it can be ended";
+    EXPECT_EQ(In(other, name, "{ flock -x $d/f touch /tmp/got & } >/dev/null 2>&1; rm -f /tmp/got").output,
+              "");
+    EXPECT_TRUE(In(holder, name, "kill -9 $(cat /tmp/l.pid)").ok());
+    EXPECT_TRUE(In(other, name, "until [ -e /tmp/got ]; do sleep 0.05; done").ok());
+    EXPECT_EQ(In(holder, name, free).output, "free\n");
+  }
+}
+
 }  // namespace
 }  // namespace ocfsgw::cluster
