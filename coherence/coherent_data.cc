@@ -31,7 +31,12 @@ Result<std::unique_ptr<BackendFile>> OpenInBackend(Backend& backend, const NodeR
 
 }  // namespace
 
-bool OpenFile::direct() const { return (flags_ & O_DIRECT) != 0 || (flags_ & O_ACCMODE) == O_WRONLY; }
+// A WRITE of the page cache ends with a page that is not there yet: one write(2) would come as two appends,
+// with room for somebody else's between them.
+bool OpenFile::direct() const {
+  const int access = flags_ & O_ACCMODE;
+  return (flags_ & O_DIRECT) != 0 || access == O_WRONLY || (access == O_RDWR && (flags_ & O_APPEND) != 0);
+}
 
 Result<BackendFile*> OpenFile::Backing(Backend& backend) {
   {

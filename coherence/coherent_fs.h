@@ -53,7 +53,7 @@ class OpenFile {
   const InodePtr& inode() const { return inode_; }
   int flags() const { return flags_; }
   /// The kernel keeps no pages for this handle: it was opened with O_DIRECT, or cannot be read and so not be
-  /// mapped.
+  /// mapped, or it appends.
   bool direct() const;
   /// For Inode::flocks.
   void SetFlocked(bool locked) {
