@@ -121,9 +121,11 @@ bool LeavesOnly(const Scene& scene, const std::string& name, const std::vector<s
   return false;
 }
 
-std::string ReadAll(const std::string& path, int* error) {
+std::string ReadAll(const std::string& path, int* error, const char** where) {
   *error = 0;
+  if (where != nullptr) *where = "open";
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd >= 0 && where != nullptr) *where = "read";
   std::string bytes;
   char buffer[16384];
   ssize_t n = fd < 0 ? -1 : 1;

@@ -22,6 +22,7 @@ struct Scene {
   bool late =
       false;  ///< Changes of names by one way may be seen late by another, until `settle` has been run.
   std::string settle;  ///< A shell command.
+  bool stale = false;  ///< Opening a file that is being replaced may fail with ESTALE.
 };
 
 /// What all processes of a storm share. Counters mean what the storm says.
@@ -67,6 +68,7 @@ void Settle(const Scene& scene);
 /// Whether all ways show this below NAME; says so if not. Removes it all, by the first way.
 bool LeavesOnly(const Scene& scene, const std::string& name, const std::vector<std::string>& expected);
 
-std::string ReadAll(const std::string& path, int* error);
+/// All of a file. `where`: the call that failed.
+std::string ReadAll(const std::string& path, int* error, const char** where = nullptr);
 
 }  // namespace ocfsgw::storms

@@ -108,16 +108,18 @@ void Replace(Member& member, const Scene& scene) {
   member.counter(kEnd) = 1;
 }
 
-void ReadWhole(Member& member, bool late) {
+void ReadWhole(Member& member, const Scene& scene) {
   int64_t newest = 0;
   for (bool last = false; !last;) {
     last = member.counter(kEnd) != 0;
     const int64_t replaced = member.counter(kReplaced);
-    if (!late) newest = std::max(newest, replaced);
+    if (!scene.late) newest = std::max(newest, replaced);
     if (replaced == 0) continue;
     int error = 0;
-    const std::string bytes = ReadAll(member.At("target"), &error);
-    if (error != 0) member.Fail(std::string("the replaced file cannot be read: ") + std::strerror(error));
+    const char* where = nullptr;
+    const std::string bytes = ReadAll(member.At("target"), &error, &where);
+    if (error == ESTALE && scene.stale && std::strcmp(where, "open") == 0) continue;
+    if (error != 0) member.Fail(std::string(where) + " of the replaced file: " + std::strerror(error));
     long long generation = 0;
     size_t size = 0;
     if (std::sscanf(bytes.c_str(), "%lld %zu", &generation, &size) != 2 || size != bytes.size() ||
@@ -141,7 +143,7 @@ bool Replacers(const Scene& scene) {
     if (member.id() == 0) {
       Replace(member, scene);
     } else {
-      ReadWhole(member, scene.late);
+      ReadWhole(member, scene);
     }
   };
   return Run(scene, "replaced", body) && LeavesOnly(scene, "replaced", {"target"});

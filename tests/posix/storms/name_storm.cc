@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   app.add_option("--processes", scene.processes, "how many")->check(CLI::Range(3, 60));
   app.add_flag("--late", scene.late, "changes by one way may be seen late by another");
   app.add_option("--settle", scene.settle, "shell command after which they are not late any more");
+  app.add_flag("--stale", scene.stale, "opening a file that is being replaced may fail with ESTALE");
   CLI11_PARSE(app, argc, argv);
   try {
     for (const Storm& storm : kStorms) {
@@ -45,7 +46,7 @@ int main(int argc, char** argv) {
       if (storm.blow(scene)) continue;
       std::cout << "Seed " << scene.seed << ". Replay: name_storm --storm " << storm.name << " --seed "
                 << scene.seed << " --rounds " << scene.rounds << " --processes " << scene.processes
-                << (scene.late ? " --late" : "");
+                << (scene.late ? " --late" : "") << (scene.stale ? " --stale" : "");
       for (const std::string& way : scene.ways) std::cout << " --way " << way;
       if (!scene.settle.empty()) std::cout << " --settle '" << scene.settle << "'";
       std::cout << std::endl;
