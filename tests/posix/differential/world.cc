@@ -61,11 +61,11 @@ std::string Marks(const Actor& actor, const Step& step, bool failed) {
   if (flags < 0) return marks;
   const bool there = fstat(fd, &st) == 0;
   if (there && (ChangesData(step) || Truncates(step))) marks += SetIdMark(st);
-  if (!failed && Truncates(step)) marks += kTruncatedMark + TimeText(st.st_mtim);
+  if (failed ? ChangesData(step) : Truncates(step)) marks += kMtimeMark + TimeText(st.st_mtim);
   if ((flags & O_DIRECT) != 0) marks += kDirectMark;
-  if (there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) marks += kSpecialMark;
   const bool unpinned = !S_ISREG(st.st_mode) || (flags & O_PATH) != 0;
-  if (there ? st.st_nlink == 0 && unpinned : errno == ESTALE) marks += kRemovedMark;
+  if (there ? st.st_nlink == 0 && unpinned : errno == ESTALE) return marks + kRemovedMark;
+  if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) marks += kSpecialMark;
   return marks;
 }
 
