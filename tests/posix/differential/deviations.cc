@@ -101,6 +101,11 @@ bool AllocateLimit(const Step& step, const std::string& bare, const std::string&
          !IsError(gateway);
 }
 
+bool AllocateOrder(const Step& step, const std::string& bare, const std::string& gateway) {
+  return step.Is("fallocate") && First(bare).starts_with("-EOPNOTSUPP") &&
+         First(gateway).starts_with("-EFBIG");
+}
+
 /// Takes the set-id bits out of the outcome and out of modes.
 std::string WithoutSetIds(std::string text) {
   const auto blank = [&text](std::string_view before, size_t digits) {
@@ -182,6 +187,8 @@ const std::array kKnown = {
               "as before: a copy of no bytes to where no byte can be"},
     Deviation{"allocate-limit", AllocateLimit, After::kEnd,
               "tmpfs minds RLIMIT_FSIZE where the size stays, the kernel's FUSE does not"},
+    Deviation{"allocate-limit-first", AllocateOrder, After::kEnd,
+              "the kernel's FUSE minds RLIMIT_FSIZE before it is known that tmpfs has no such mode"},
     Deviation{"failed-change-and-set-id", FailedChange, After::kEnd,
               "the kernel's FUSE takes the set-id bits away before the source refuses; others do so before "
               "or after, and "
