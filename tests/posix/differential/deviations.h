@@ -27,7 +27,7 @@ inline constexpr const char* kDirectMark = " (O_DIRECT)";
 inline constexpr const char* kRemovedMark = " (removed)";
 inline constexpr const char* kFlagsMark = " (inode flags)";
 inline constexpr const char* kSpecialMark = " (special)";
-inline constexpr const char* kTruncatedMark = " mtime ";
+inline constexpr const char* kMtimeMark = " mtime ";
 inline constexpr const char* kSetIdMark = " (set-id ";
 
 std::span<const Deviation> KnownDeviations();

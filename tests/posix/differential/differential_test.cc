@@ -66,7 +66,9 @@ TEST_P(Differential, TheSameCallsLookTheSame) {
     std::cerr << "SKIPPED: nothing is compared on " << GetParam().name << ": " << problem << std::endl;
     GTEST_SKIP() << problem;
   }
-  ASSERT_TRUE(gateway_.Start(std::string("allow_other,dev,suid,lease=") + GetParam().lease));
+  const Outcome mounted = gateway_.Mounting(std::string("allow_other,dev,suid,lease=") + GetParam().lease +
+                                            ",cache_dir=" + gateway_.cache_dir());
+  ASSERT_EQ(mounted.exit_code, 0) << mounted.err;
   for (const char* directory : {"plain", "through"})
     std::filesystem::create_directory(gateway_.Source(directory));
   const Outcome compared =

@@ -56,16 +56,19 @@ std::string Marks(const Actor& actor, const Step& step, bool failed) {
   struct stat st {};
   std::string marks;
   if (step.Is("truncate") && stat(step.path.c_str(), &st) == 0) marks += SetIdMark(st);
-  const int fd = actor.fd(step.fd);
-  const int flags = step.Has('f') ? fcntl(fd, F_GETFL) : -1;
+  const bool copies = step.Is("copy_file_range");
+  const int fd = actor.fd(copies ? step.fd2 : step.fd);  // what changes
+  int flags = step.Has('f') ? fcntl(fd, F_GETFL) : -1;
   if (flags < 0) return marks;
+  if (copies) flags |= std::max(fcntl(actor.fd(step.fd), F_GETFL), 0) & O_DIRECT;
   const bool there = fstat(fd, &st) == 0;
   if (there && (ChangesData(step) || Truncates(step))) marks += SetIdMark(st);
-  if (!failed && Truncates(step)) marks += kTruncatedMark + TimeText(st.st_mtim);
+  if (there && S_ISREG(st.st_mode) && (failed ? ChangesData(step) : Truncates(step)))
+    marks += kMtimeMark + TimeText(st.st_mtim);
   if ((flags & O_DIRECT) != 0) marks += kDirectMark;
-  if (there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) marks += kSpecialMark;
   const bool unpinned = !S_ISREG(st.st_mode) || (flags & O_PATH) != 0;
-  if (there ? st.st_nlink == 0 && unpinned : errno == ESTALE) marks += kRemovedMark;
+  if (there ? st.st_nlink == 0 && unpinned : errno == ESTALE) return marks + kRemovedMark;
+  if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) marks += kSpecialMark;
   return marks;
 }
 
