@@ -37,7 +37,8 @@ Result<UniqueFd> OpenHandle(int mount_fd, const std::string& handle, int flags) 
   // it.
   auto* raw = reinterpret_cast<struct file_handle*>(const_cast<char*>(handle.data()));
   UniqueFd fd(Retry([&] { return ::open_by_handle_at(mount_fd, raw, flags | O_CLOEXEC); }));
-  if (!fd) return Status::LastErrno("open_by_handle_at");
+  // While the inode is being deleted the kernel may say ENOMEM for it.
+  if (!fd) return Status::FromErrno(errno == ENOMEM ? ESTALE : errno, "open_by_handle_at");
   return fd;
 }
 

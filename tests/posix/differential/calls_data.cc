@@ -4,11 +4,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 
 #include "tests/posix/differential/actor.h"
+#include "tests/posix/differential/deviations.h"
 #include "tests/posix/differential/maker.h"
 
 namespace ocfsgw::posixdiff {
@@ -83,11 +85,27 @@ std::string RunPwritev2(Actor& actor, const Step& step) {
   return Outcome(pwritev2(actor.fd(step.fd), &part, 1, step.a, kFlags[step.c % 5]));
 }
 
+/// False if there is something else; what cannot be read, or is far too much, is left alone.
+bool AreZeros(int fd, off_t from, off_t to) {
+  constexpr off_t kLookedAt = 4 << 20;
+  std::string data(static_cast<size_t>(std::clamp<off_t>(to - from, 0, kLookedAt)), '\0');
+  const ssize_t got = pread(fd, data.data(), data.size(), from);
+  return got <= 0 || data.find_first_not_of('\0') >= static_cast<size_t>(got);
+}
+
 std::string RunSeek(Actor& actor, const Step& step) {
   struct stat st {};
   if (fstat(actor.fd(step.fd), &st) == 0 && S_ISDIR(st.st_mode)) return "up to the file system";
   static constexpr int kWhence[] = {SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE, 99};
-  return Outcome(lseek(actor.fd(step.fd), step.a, kWhence[step.c % 6]));
+  const int whence = kWhence[step.c % 6];
+  const off_t at = lseek(actor.fd(step.fd), step.a, whence);
+  const std::string outcome = Outcome(at);
+  if (whence != SEEK_DATA && whence != SEEK_HOLE) return outcome;
+  if (at < 0 && outcome != "-ENXIO") return outcome;
+  // Where data ends may be told loosely, but no data may be called a hole.
+  const bool zeros = whence == SEEK_HOLE ? AreZeros(actor.fd(step.fd), at, at + 1)
+                                         : AreZeros(actor.fd(step.fd), step.a, at < 0 ? st.st_size : at);
+  return outcome + (zeros ? kHoleMark : " calls data a hole");
 }
 
 void MakeCopy(Maker& maker, Step& step) {

@@ -23,6 +23,7 @@ struct Deviation {
 /// directory; that it is of a directory or with O_PATH, and what it refers to has no name any more; that a
 /// file was made immutable or append-only before; what a failed change has left of the set-id bits; the mtime
 /// after a truncation.
+inline constexpr const char* kHoleMark = " (only zeros)";  // what lseek(2) has called a hole
 inline constexpr const char* kDirectMark = " (O_DIRECT)";
 inline constexpr const char* kRemovedMark = " (removed)";
 inline constexpr const char* kFlagsMark = " (inode flags)";
