@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 #include <iostream>
-#include <random>
 
 #include "tests/cluster/gateway.h"
 
@@ -18,7 +17,8 @@ constexpr int kSteps = 60;
 TEST(PosixDifferential, OnOcfs2TheSameCallsLookTheSame) {
   const char* const given =
       std::getenv("OCFSGW_TEST_SEED");  // NOLINT(concurrency-mt-unsafe): nobody calls setenv
-  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+  // The same each time, see tests/posix/differential/differential_test.cc.
+  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
   std::cout << "seed " << seed << "; replay: OCFSGW_TEST_SEED=" << seed << " cluster_posix_diff_test"
             << std::endl;
 

@@ -39,7 +39,8 @@ TEST_P(PosixStorm, GatewayAndMountOfOneNode) {
 
 INSTANTIATE_TEST_SUITE_P(Storms, PosixStorm,
                          testing::Combine(testing::Values("creators", "lock_files", "movers", "replacers",
-                                                          "linkers", "listers", "appenders", "neighbours"),
+                                                          "linkers", "listers", "appenders",
+                                                          "reading_appenders", "neighbours"),
                                           testing::Bool()),
                          [](const auto& test) {
                            return std::string(std::get<0>(test.param)) +

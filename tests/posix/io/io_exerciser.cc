@@ -111,6 +111,13 @@ class Exerciser {
     }
   }
 
+  /// Nobody has the file open any more when it returns: the mount can be taken away.
+  ~Exerciser() {
+    for (const auto& side : sides_) side->End();
+  }
+  Exerciser(const Exerciser&) = delete;
+  Exerciser& operator=(const Exerciser&) = delete;
+
   int Run() {
     std::set<Kind> without;
     for (const std::string& name : arguments_.without) without.insert(KindOf(name).value());

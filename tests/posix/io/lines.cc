@@ -36,6 +36,11 @@ int SendAtOnce(int fd) {
 
 Lines::~Lines() { close(fd_); }
 
+void Lines::End() {
+  shutdown(fd_, SHUT_WR);
+  while (Receive()) continue;
+}
+
 bool Lines::Send(const std::string& line) const {
   const std::string bytes = line + "\n";
   size_t sent = 0;

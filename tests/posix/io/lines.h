@@ -13,6 +13,8 @@ class Lines {
   Lines(const Lines&) = delete;
   Lines& operator=(const Lines&) = delete;
 
+  /// Sends the end, and waits for the other's: it has closed its file then.
+  void End();
   bool Send(const std::string& line) const;
   /// Nothing when the other end has gone.
   std::optional<std::string> Receive();

@@ -18,13 +18,12 @@ std::string Record(int id, int number, size_t size) {
   return head + std::string(size - kHead, static_cast<char>('a' + (id + number) % 26));
 }
 
-void Append(Member& member, int rounds) {
+void Append(Member& member, int rounds, int access) {
   int fd = -1;
   for (int number = 0; number < rounds; ++number) {
     if (fd < 0 || member.Below(8) == 0) {
       if (fd >= 0) close(fd);
-      const int flags = member.Below(2) == 0 ? O_WRONLY : O_RDWR;
-      fd = open(member.At("log").c_str(), flags | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+      fd = open(member.At("log").c_str(), access | O_APPEND | O_CLOEXEC, 0644);
       member.Must(fd >= 0, "open");
     }
     const std::string record =
@@ -46,8 +45,10 @@ bool Check(const std::string& path, const Scene& scene) {
                       id < scene.processes && size >= kHead;
     if (!head || number != next[static_cast<size_t>(id)] ||
         log.compare(at, size, Record(id, number, size)) != 0) {
-      std::printf("WRONG: in %s at %zu of %zu: not the record that should follow: %s\n", path.c_str(), at,
-                  log.size(), log.substr(at, kHead).c_str());
+      const std::string rest = log.substr(at + kHead, 2 * kHead);
+      std::printf("WRONG: in %s at %zu of %zu: '%s' and '%s', but of process %d record %d should follow\n",
+                  path.c_str(), at, log.size(), log.substr(at, kHead).c_str(), rest.c_str(), id,
+                  head ? next[static_cast<size_t>(id)] : -1);
       return false;
     }
     ++next[static_cast<size_t>(id)];
@@ -61,14 +62,24 @@ bool Check(const std::string& path, const Scene& scene) {
   return true;
 }
 
-}  // namespace
-
-bool Appenders(const Scene& scene) {
-  if (!Run(scene, "appended", [&](Member& member) { Append(member, scene.rounds); })) return false;
+bool AppendAll(const Scene& scene, const char* name, int access) {
+  // The file is there from the start: a new name may be noticed late.
+  const auto prepare = [](Member& member) {
+    const int fd =
+        member.id() == 0 ? open(member.At("log").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+    if (fd >= 0) close(fd);
+  };
+  if (!Run(scene, name, prepare)) return false;
+  if (!Run(scene, name, [&](Member& member) { Append(member, scene.rounds, access); })) return false;
   Settle(scene);
   bool good = true;
-  for (const std::string& way : scene.ways) good = Check(way + "/appended/log", scene) && good;
-  return LeavesOnly(scene, "appended", {"log"}) && good;
+  for (const std::string& way : scene.ways) good = Check(way + "/" + name + "/log", scene) && good;
+  return LeavesOnly(scene, name, {"log"}) && good;
 }
+
+}  // namespace
+
+bool Appenders(const Scene& scene) { return AppendAll(scene, "appended", O_WRONLY); }
+bool ReadingAppenders(const Scene& scene) { return AppendAll(scene, "appended-rw", O_RDWR); }
 
 }  // namespace ocfsgw::storms

@@ -22,7 +22,7 @@ struct Scene {
   bool late =
       false;  ///< Changes of names by one way may be seen late by another, until `settle` has been run.
   std::string settle;  ///< A shell command.
-  bool stale = false;  ///< Opening a file that is being replaced may fail with ESTALE.
+  bool stale = false;  ///< Opening a file that is being replaced may fail with ESTALE or ENOMEM.
 };
 
 /// What all processes of a storm share. Counters mean what the storm says.

@@ -19,9 +19,11 @@ struct Storm {
   bool (*blow)(const Scene&);
 };
 
-constexpr Storm kStorms[] = {{"creators", Creators},   {"lock_files", LockFiles}, {"movers", Movers},
-                             {"replacers", Replacers}, {"linkers", Linkers},      {"listers", Listers},
-                             {"appenders", Appenders}, {"neighbours", Neighbours}};
+constexpr Storm kStorms[] = {{"creators", Creators},    {"lock_files", LockFiles},
+                             {"movers", Movers},        {"replacers", Replacers},
+                             {"linkers", Linkers},      {"listers", Listers},
+                             {"appenders", Appenders},  {"reading_appenders", ReadingAppenders},
+                             {"neighbours", Neighbours}};
 
 }  // namespace
 
@@ -38,7 +40,7 @@ int main(int argc, char** argv) {
   app.add_option("--processes", scene.processes, "how many")->check(CLI::Range(3, 60));
   app.add_flag("--late", scene.late, "changes by one way may be seen late by another");
   app.add_option("--settle", scene.settle, "shell command after which they are not late any more");
-  app.add_flag("--stale", scene.stale, "opening a file that is being replaced may fail with ESTALE");
+  app.add_flag("--stale", scene.stale, "opening a file that is being replaced may fail");
   CLI11_PARSE(app, argc, argv);
   try {
     for (const Storm& storm : kStorms) {

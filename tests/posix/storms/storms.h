@@ -19,6 +19,8 @@ bool Linkers(const Scene& scene);
 bool Listers(const Scene& scene);
 /// Of what many append to one file nothing is lost or torn.
 bool Appenders(const Scene& scene);
+/// The same with descriptors that are open for reading, too.
+bool ReadingAppenders(const Scene& scene);
 /// Each process changes names of its own in directories that all share, and keeps a model of them.
 bool Neighbours(const Scene& scene);
 
