@@ -40,11 +40,13 @@ class OpenFile {
     inode_->opens.fetch_add(1);
   }
   ~OpenFile() {
+    std::unique_ptr<BackendFile> file;
     {
       MutexLock lock(mutex_);
-      file_.reset();
+      file = std::move(file_);
     }
-    SetFlocked(false);  // not before the lock is gone
+    file.reset();  // the lock first
+    SetFlocked(false);
     inode_->opens.fetch_sub(1);
   }
   OpenFile(const OpenFile&) = delete;

@@ -298,8 +298,8 @@ TEST_F(Deadlock, TheTimerCutsWhatNothingElseCuts) {
   EXPECT_EQ(gateway_.Metric("ocfsgw_timer_releases_total"), 1);
 }
 
-// Attributes are taken back first, by whoever gives the lease back: when the timer lets the writer of one file go while all
-// the others wait for pages of other files, its old attributes must have gone all the same.
+// Attributes are taken back first, by whoever gives the lease back: when the timer lets the writer of one
+// file go while all the others wait for pages of other files, its old attributes must have gone all the same.
 TEST_F(Deadlock, AttributesDoNotWaitBehindThePagesOfOtherFiles) {
   constexpr const char* kNew = "longer than before";
   std::vector<std::string> names;
