@@ -1,8 +1,11 @@
 #include "fusefs/request.h"
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
 
 namespace ocfsgw::fusefs {
 namespace {
@@ -22,6 +25,19 @@ fuse_entry_param Offer(MountContext& context, const coherence::Entry& entry) {
   fuse_entry_param param = context.inodes.Remember(entry, &first);
   if (!first) param.attr_timeout = AttrTimeout(context, param.ino, entry.inode, entry.lease);
   return param;
+}
+
+/// Supplementary groups of a thread (proc(5)); none if it cannot be seen. fuse_req_getgroups() of
+/// libfuse 3.14 looks for the end of a string that has none.
+std::vector<uint32_t> GroupsOf(pid_t thread) {
+  std::ifstream status("/proc/" + std::to_string(thread) + "/status");
+  std::vector<uint32_t> groups;
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("Groups:")) continue;
+    std::istringstream numbers(line.substr(std::strlen("Groups:")));
+    for (uint32_t group = 0; numbers >> group;) groups.push_back(group);
+  }
+  return groups;
 }
 
 }  // namespace
@@ -127,10 +143,7 @@ coherence::Caller CallerOf(fuse_req_t req, mode_t mode) {
   const fuse_ctx* const context = fuse_req_ctx(req);
   coherence::Caller caller{context->uid, context->gid, static_cast<uint32_t>(context->umask), {}};
   if ((mode & S_ISGID) == 0 || context->uid == 0) return caller;
-  std::array<gid_t, 256> groups{};  // looked up in /proc, so only where they decide: may the bit stay?
-  const int count = fuse_req_getgroups(req, groups.size(), groups.data());
-  if (count > 0)
-    caller.groups.assign(groups.begin(), groups.begin() + std::min<size_t>(count, groups.size()));
+  caller.groups = GroupsOf(context->pid);  // looked up in /proc, so only where they decide: may the bit stay?
   return caller;
 }
 

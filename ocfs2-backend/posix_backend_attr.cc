@@ -6,9 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <climits>
-#include <cstring>
 #include <thread>
 
 #include "ocfs2-backend/posix_backend.h"
@@ -160,8 +158,8 @@ Status PosixBackend::RemoveXattr(const NodeRef& node, const std::string& name) {
 
 Result<std::string> PosixBackend::Ioctl(const NodeRef& node, unsigned command,
                                         std::span<const std::byte> in) {
-  std::string value(_IOC_SIZE(command), '\0');
-  std::memcpy(value.data(), in.data(), std::min(in.size(), value.size()));
+  std::string value(reinterpret_cast<const char*>(in.data()), in.size());
+  value.resize(_IOC_SIZE(command));
   // Only these two kinds have inode flags that an open descriptor can reach without side effects.
   OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, Stat(node));
   if (!S_ISREG(attr.mode) && !S_ISDIR(attr.mode)) return Status::FromErrno(ENOTTY, "ioctl");
