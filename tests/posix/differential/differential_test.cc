@@ -16,7 +16,11 @@
 namespace ocfsgw::mounttest {
 namespace {
 
+#if __has_feature(address_sanitizer)
+constexpr int kSequences = 40;
+#else
 constexpr int kSequences = 120;
+#endif
 constexpr int kSteps = 60;
 constexpr Milliseconds kTimeLimit{150'000};
 constexpr uintmax_t kImageBytes = uintmax_t{1} << 30;  // sparse
