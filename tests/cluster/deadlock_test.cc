@@ -190,14 +190,17 @@ TEST_F(ClusterDeadlock, RecallsAreServedWhileAllAcquisitionsWait) {
   ASSERT_TRUE(In(truth_, name_, "for i in {1..40}; do echo $i >$d/held$i; done").ok());
   LeaseFile("fsop ls $d; fsop stat $d/g; fsop read $d/g");
   HoldLocks("W", "held*");
-  const Outcome looks =
-      In(gateway_.view(), name_, "for i in {1..40}; do { fsop stat $d/held$i >/tmp/look$i 2>&1 & }; done");
+  const Outcome looks = In(
+      gateway_.view(), name_,
+      "rm -f /tmp/look*; for i in {1..40}; do { { fsop stat $d/held$i >/tmp/look$i; echo >/tmp/looked$i; } "
+      ">/dev/null 2>&1 & }; done");
   ASSERT_TRUE(looks.ok()) << looks.output;
   MustEnd(truth_, "fsop append $d/g 100 3", "a recall waits for an acquisition");
-  MustEnd(
-      gateway_.view(),
-      "while pgrep -x fsop >/dev/null; do sleep 0.1; done; [ $(grep -c mode /tmp/look* | grep -c :1) = 40 ]",
-      "handlers wait for leases for ever");
+  MustEnd(gateway_.view(),
+          "until [ $(ls /tmp/looked* | wc -l) = 40 ]; do sleep 0.1; done; [ $(grep -c mode /tmp/look[0-9]* | "
+          "grep "
+          "-c :1) = 40 ]",
+          "handlers wait for leases for ever");
   EndHold();
   EXPECT_EQ(MustEnd(gateway_.view(), "fsop read $d/g", "a READ waits for an acquisition").output,
             In(truth_, name_, "fsop read $d/g").output);
