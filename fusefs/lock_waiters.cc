@@ -15,7 +15,7 @@ constexpr Duration kSignalAgainAfter = std::chrono::milliseconds(10);
 }  // namespace
 
 bool LockWaiters::Wait(fuse_req_t req, std::function<Status()> lock) {
-  const std::shared_ptr<Waiter> waiter(new Waiter{.owner = *this});
+  const auto waiter = std::make_shared<Waiter>(*this);
   MutexLock mutex_lock(mutex_);
   if (stopped_ || waiters_.size() >= kMax) return false;
   try {
@@ -45,16 +45,8 @@ void LockWaiters::Run(fuse_req_t req, const std::shared_ptr<Waiter>& waiter,
 }
 
 void LockWaiters::OnInterrupt(fuse_req_t /*req*/, void* waiter) {
-  auto* const interrupted = static_cast<Waiter*>(waiter);
-  LockWaiters& owner = interrupted->owner;
-  std::shared_ptr<Waiter> known;
-  {
-    MutexLock lock(owner.mutex_);
-    for (const auto& candidate : owner.waiters_) {
-      if (candidate.get() == interrupted) known = candidate;
-    }
-  }
-  if (known) owner.Interrupt(known);
+  const auto interrupted = static_cast<Waiter*>(waiter)->shared_from_this();
+  interrupted->owner.Interrupt(interrupted);
 }
 
 void LockWaiters::Interrupt(const std::shared_ptr<Waiter>& waiter) {

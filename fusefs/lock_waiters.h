@@ -35,7 +35,8 @@ class LockWaiters {
   void Stop();
 
  private:
-  struct Waiter {
+  struct Waiter : std::enable_shared_from_this<Waiter> {
+    explicit Waiter(LockWaiters& o) : owner(o) {}
     LockWaiters& owner;
     std::atomic<bool> interrupted{false};
     pthread_t thread{};  // set before it is in `waiters_`
