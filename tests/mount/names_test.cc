@@ -114,9 +114,11 @@ TEST_F(Names, ChangesThroughTheMountAreSeenAtOnce) {
   }
 }
 
-// Into a directory of which the kernel trusts no name, since it is in its hold-off.
+// Into a directory of which the kernel trusts no name, since it is in its hold-off. The file has a second
+// name: were it gone, its attributes would give ESTALE, on which the kernel looks the name up anyway.
 TEST_F(Names, RenamedIntoAnUnquietDirectoryAreTakenBackThere) {
   ASSERT_EQ(mkdir(Source("busy").c_str(), 0755), 0);
+  ASSERT_EQ(link(Source("dir/file").c_str(), Source("second").c_str()), 0);
   ASSERT_TRUE(gateway_.Start("hold_off_ms=60000"));
   ASSERT_TRUE(Trusted("dir/file"));
   ASSERT_TRUE(Trusted("busy/none"));
