@@ -12,6 +12,14 @@ Result<Entry> CoherentFs::NewEntry(const Result<Found>& found) {
   return Entry{leases_.Get(found->node), found->attr, std::nullopt};
 }
 
+std::unique_ptr<AppendLock> CoherentFs::LockAppends(const InodePtr& inode, BackendFile& file) {
+  if (leases_.provider() == nullptr) return nullptr;
+  auto lock = leases_.provider()->LockAppends(inode->node);
+  if (!lock.ok()) return nullptr;  // then it is as good as the backend's own
+  static_cast<void>(file.Stat());  // asks the other nodes for the size, which the append goes by
+  return *std::move(lock);
+}
+
 Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offset,
                                  std::span<const std::byte> from, WriteMode mode) {
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
@@ -20,6 +28,7 @@ Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offs
   } else {
     change.Add(file.inode());
   }
+  const auto alone = mode.append ? LockAppends(file.inode(), *backing) : nullptr;
   OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));
   metrics_.bytes_written.Add(n);
   if (!mode.append) {

@@ -186,6 +186,7 @@ class CoherentFs {
   Result<size_t> FillFromBlock(OpenFile& file, const LeaseView& view, uint64_t index, size_t from,
                                std::span<std::byte> into);
   // Changes.
+  std::unique_ptr<AppendLock> LockAppends(const InodePtr& inode, BackendFile& file);
   Result<Entry> NewEntry(const Result<Found>& found);
 
   Backend& backend_;

@@ -46,6 +46,12 @@ class OpenPin {
   virtual ~OpenPin() = default;
 };
 
+/// While it lives, no gateway of another node appends to the inode.
+class AppendLock {
+ public:
+  virtual ~AppendLock() = default;
+};
+
 /// Grants and revokes the right to serve an inode from caches. Thread-safe.
 class LeaseProvider {
  public:
@@ -68,6 +74,12 @@ class LeaseProvider {
   /// if it is still held afterwards, the pin counts. Does not block; the provider outlives the pin.
   /// kUnsupported: open the backend's file instead.
   virtual Result<std::unique_ptr<OpenPin>> PinOpen(const NodeRef& node) = 0;
+
+  /// For a backend that does not keep appends of two nodes apart itself: waits for those of other nodes. The
+  /// size known before the call is out of date. kUnsupported: nothing of the kind is needed.
+  virtual Result<std::unique_ptr<AppendLock>> LockAppends(const NodeRef& /*node*/) {
+    return Status(StatusCode::kUnsupported, "appends need no lock");
+  }
 
   /// Returns when every recall caused by something that happened before the call has been delivered to the
   /// listener.

@@ -78,7 +78,7 @@ Status LockFiles::ListExisting() {
   return Status::Ok();
 }
 
-Result<LockFile> LockFiles::Open(const std::string& name) {
+Result<LockFile> LockFiles::Open(const std::string& name, LockLevel level) {
   Trim(false);
   {
     MutexLock lock(mutex_);
@@ -88,8 +88,8 @@ Result<LockFile> LockFiles::Open(const std::string& name) {
     entry.obsolete = false;
     ++entry.users;
   }
-  UniqueFd fd(
-      Retry([&] { return ::openat(directory_.get(), name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600); }));
+  const int flags = (level == LockLevel::kExclusive ? O_RDWR : O_RDONLY) | O_CREAT | O_CLOEXEC;
+  UniqueFd fd(Retry([&] { return ::openat(directory_.get(), name.c_str(), flags, 0600); }));
   if (!fd) {
     const Status failed = Status::LastErrno("lock file");
     OnClosed(name, false);  // it may exist all the same

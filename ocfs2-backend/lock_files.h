@@ -14,7 +14,12 @@ namespace ocfsgw::ocfs2 {
 
 class LockFiles;
 
-/// An open lock file: a lock of the domain, held at PR. Closing it never blocks.
+enum class LockLevel {
+  kShared,     ///< PR: with others that hold it so.
+  kExclusive,  ///< EX: by one node. All of a node's processes and threads share it.
+};
+
+/// An open lock file: a lock of the domain, held. Closing it never blocks.
 class LockFile {
  public:
   LockFile() = default;
@@ -71,7 +76,7 @@ class LockFiles : public std::enable_shared_from_this<LockFiles> {
 
   /// Opens a lock file, makes it if it is not there: takes the lock, and waits for whoever has it. kSystem
   /// with the errno of open(2); kBusy while the file is being unlinked. May unlink others.
-  Result<LockFile> Open(const std::string& name) EXCLUDES(mutex_);
+  Result<LockFile> Open(const std::string& name, LockLevel level = LockLevel::kShared) EXCLUDES(mutex_);
   /// Lock files there are, as far as this gateway knows.
   size_t known() const EXCLUDES(mutex_);
 

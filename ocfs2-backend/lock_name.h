@@ -6,11 +6,13 @@
 
 namespace ocfsgw::ocfs2 {
 
-/// Which of an OCFS2 inode's cluster locks (fs/ocfs2/ocfs2_lockid.h).
+/// Which of an inode's cluster locks (OCFS2's: fs/ocfs2/ocfs2_lockid.h).
 enum class LockKind : char {
   kMeta = 'M',   ///< Attributes, entries and cached pages: the lease.
   kWrite = 'W',  ///< Held at EX by a writer around the whole write, O_DIRECT included.
   kOpen = 'O',   ///< Held at PR by whoever has the inode open: it is not wiped meanwhile.
+  /// Not OCFS2's, whose kinds are capitals: held at EX by the gateway that appends.
+  kAppend = 'a',
 };
 
 /// Name of the lock of the inode at block `blkno`: kind, six zeros of padding, 16 hex digits of the block

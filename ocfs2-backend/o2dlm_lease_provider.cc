@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <thread>
 
 #include "base/log.h"
 #include "ocfs2-backend/value_block.h"
@@ -30,6 +31,9 @@ constexpr rlim_t kDescriptorReserve = 256;
 constexpr Duration kPauseMin = std::chrono::seconds(1);
 constexpr Duration kPauseMax = std::chrono::seconds(60);
 constexpr Duration kStarvedLogEvery = std::chrono::seconds(60);
+// A lock file that is being unlinked can be had again in milliseconds.
+constexpr int kAppendTries = 20;
+constexpr Duration kBetweenAppendTries = std::chrono::milliseconds(1);
 // "trusted.": symbolic links have no user attributes.
 constexpr const char* kNoSuchAttribute = "trusted.ocfsgw.prime";
 
@@ -37,6 +41,14 @@ class HeldLock final : public LeaseHold {
  public:
   explicit HeldLock(LockFile file) : file_(std::move(file)) {}
   int fd() const { return file_.fd(); }
+
+ private:
+  const LockFile file_;
+};
+
+class HeldAppendLock final : public coherence::AppendLock {
+ public:
+  explicit HeldAppendLock(LockFile file) : file_(std::move(file)) {}
 
  private:
   const LockFile file_;
@@ -155,6 +167,16 @@ Result<std::unique_ptr<coherence::OpenPin>> O2dlmLeaseProvider::PinOpen(const No
   return pins_.Add(node->id());
 }
 
+Result<std::unique_ptr<coherence::AppendLock>> O2dlmLeaseProvider::LockAppends(const NodeRef& node) {
+  for (int tries = 1;; ++tries) {
+    auto file = OpenLock(LockKind::kAppend, node->id(), LockLevel::kExclusive);
+    if (file.ok())
+      return std::unique_ptr<coherence::AppendLock>(std::make_unique<HeldAppendLock>(*std::move(file)));
+    if (!file.status().Is(StatusCode::kBusy) || tries == kAppendTries) return file.status();
+    std::this_thread::sleep_for(kBetweenAppendTries);
+  }
+}
+
 void O2dlmLeaseProvider::Release(LeaseKey key) {
   const auto inode = slots_.InodeOf(key);
   const bool posted = inode && pins_.NeedLock(*inode) && pinners_.Post([this, key, id = *inode] {
@@ -166,10 +188,10 @@ void O2dlmLeaseProvider::Release(LeaseKey key) {
 
 int64_t O2dlmLeaseProvider::StampGuardNs() const { return kWriterTickNs + options_.clock_skew_ns_max; }
 
-Result<LockFile> O2dlmLeaseProvider::OpenLock(LockKind kind, InodeId inode) {
+Result<LockFile> O2dlmLeaseProvider::OpenLock(LockKind kind, InodeId inode, LockLevel level) {
   OCFSGW_ASSIGN_OR_RETURN(const auto domain, Domain());
   const std::string name = LockName(kind, inode.ino, inode.generation, inode.ino == options_.volume_root);
-  auto opened = domain->Open(name);
+  auto opened = domain->Open(name, level);
   if (!opened.ok()) return OnOpenFailed(domain, name, opened.status());
   if (opened->fd() >= DescriptorMax()) {
     return OnOpenFailed(domain, name, Status::FromErrno(EMFILE, "lock file"));

@@ -74,6 +74,10 @@ class O2dlmLeaseProvider final : public coherence::LeaseProvider {
   /// two.
   void Release(coherence::LeaseKey key) override;
   Result<std::unique_ptr<coherence::OpenPin>> PinOpen(const coherence::NodeRef& node) override;
+  /// OCFS2 finds the end of the file before it has the inode's lock (ocfs2_file_write_iter of Linux 6.1), so
+  /// that of two nodes' appends one can overwrite the other. A lock of our own, which the node keeps until
+  /// another one wants it: appends of one node cost no message. Errors as Acquire.
+  Result<std::unique_ptr<coherence::AppendLock>> LockAppends(const coherence::NodeRef& node) override;
   Status Barrier() override { return recalls_.Barrier(); }
   int64_t StampGuardNs() const override;
 
@@ -97,8 +101,8 @@ class O2dlmLeaseProvider final : public coherence::LeaseProvider {
   Result<Locks> TakeLocks(InodeId inode);
   // Unless enough of it is going on.
   void Prime(const coherence::NodeRef& node);
-  // Takes the lock at PR; blocks until it is granted.
-  Result<LockFile> OpenLock(LockKind kind, InodeId inode);
+  // Takes the lock; blocks until it is granted.
+  Result<LockFile> OpenLock(LockKind kind, InodeId inode, LockLevel level = LockLevel::kShared);
   void ReadValueBlock(InodeId inode, Locks& locks) const;
 
   // The domain.

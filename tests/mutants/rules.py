@@ -45,6 +45,7 @@ def nodes(filter):
 
 
 SIM = Test("cluster_simulation_test", "-*ManySeeds", 90)
+TWO_NODES = Test("cluster_posix_storm_test", "PosixStormOfTwoNodes.*", 100, ("ocfsgw", "ocfsgwctl"), True)
 WRITE = "  OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));\n"
 TAKE_W = "  OCFSGW_ASSIGN_OR_RETURN(locks.write, OpenLock(LockKind::kWrite, inode));\n"
 TAKE_BACK_HERE = ("    ForgetAttributes(inode, true);\n"
@@ -53,7 +54,7 @@ TAKE_BACK_HERE = ("    ForgetAttributes(inode, true);\n"
 INVALIDATE = "void KernelNotifier::Invalidate(InodeId"
 STATE, TABLE, NOTIFIER = "coherence/lease_state.cc", "coherence/lease_table.cc", "fusefs/kernel_notifier.cc"
 FS_NAMES, NAMES = "coherence/coherent_names.cc", "fusefs/name_table.cc"
-SETTLING = "coherence/lease_settling.cc"
+SETTLING, CHANGES = "coherence/lease_settling.cc", "coherence/coherent_changes.cc"
 
 MUTANTS = [
     # --- what is served, and when it is taken back
@@ -236,4 +237,11 @@ MUTANTS = [
            (Edit("coherence/coherent_data.cc", "CoherentFs::FillFromBlock(",
                  "keep = n == bytes.size() && leases_.StillHeld(*file.inode(), view.epoch);", "keep = true;"),),
            (state("CoherentFsTest.*:ProtocolRules.*"), SIM)),
+    # --- what is written
+    Mutant("append-lock", "gateways of two nodes append one after the other",
+           (Edit(CHANGES, "CoherentFs::LockAppends(", "  return *std::move(lock);", "  return nullptr;"),),
+           (TWO_NODES,)),
+    Mutant("append-size", "an append asks for the size that it goes by",
+           (Edit(CHANGES, "CoherentFs::LockAppends(", "file.Stat()", "file.Flush()"),),
+           (TWO_NODES,)),
 ]

@@ -75,9 +75,10 @@ class O2dlmLeaseProviderTest : public testing::Test {
     return DomainPath() + "/" + LockName(kind, node->id().ino, node->id().generation);
   }
   // An inode whose locks can be had.
-  NodeRef MakeInode(uint64_t ino) {
+  NodeRef MakeInode(uint64_t ino, std::initializer_list<LockKind> kinds = {LockKind::kMeta, LockKind::kWrite,
+                                                                           LockKind::kOpen}) {
     auto node = std::make_shared<Node>(InodeId{ino, 7});
-    for (const LockKind kind : {LockKind::kMeta, LockKind::kWrite, LockKind::kOpen}) {
+    for (const LockKind kind : kinds) {
       const std::string path = PathOf(kind, node);
       EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
       const UniqueFd both(::open(path.c_str(), O_RDWR | O_CLOEXEC));
@@ -194,6 +195,16 @@ TEST_F(O2dlmLeaseProviderTest, AFileClosedUnderItsLeaseNeedsNoOpenLock) {
   provider_->Release(grant->key);
   EXPECT_FALSE(IsHeld(LockKind::kMeta, node)) << "at once";
   EXPECT_FALSE(IsHeld(LockKind::kOpen, node));
+}
+
+TEST_F(O2dlmLeaseProviderTest, TheLockOfAppendsIsHeldForAsLongAsItIsWanted) {
+  const NodeRef node = MakeInode(1, {LockKind::kAppend});
+  auto first = provider_->LockAppends(node), second = provider_->LockAppends(node);
+  ASSERT_TRUE(first.ok() && second.ok()) << "appends of one node are kept apart by its kernel";
+  first->reset();
+  EXPECT_TRUE(IsHeld(LockKind::kAppend, node));
+  second->reset();
+  EXPECT_FALSE(IsHeld(LockKind::kAppend, node));
 }
 
 TEST_F(O2dlmLeaseProviderTest, OneBadLockConcernsItsInodeOnly) {
