@@ -37,6 +37,12 @@ struct Found {
   FileAttr attr;
 };
 
+/// Where an inode was when it was last looked up.
+struct Place {
+  NodeRef directory;
+  std::string name;
+};
+
 struct DirectoryEntry {
   std::string name;
   uint64_t ino = 0;
@@ -118,7 +124,9 @@ class Backend {
                                       const Caller& caller) = 0;
   virtual Result<Found> MakeSymlink(const NodeRef& parent, const std::string& name, const std::string& target,
                                     const Caller& caller) = 0;
-  virtual Result<Found> Link(const NodeRef& node, const NodeRef& parent, const std::string& name) = 0;
+  /// `places`: names that the node may have, for a file system that links only what it reaches by its name.
+  virtual Result<Found> Link(const NodeRef& node, const std::vector<Place>& places, const NodeRef& parent,
+                             const std::string& name) = 0;
   virtual Status Unlink(const NodeRef& parent, const std::string& name) = 0;
   virtual Status RemoveDirectory(const NodeRef& parent, const std::string& name) = 0;
   /// `flags` of renameat2(2); `caller` for what RENAME_WHITEOUT makes.

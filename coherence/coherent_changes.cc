@@ -122,11 +122,11 @@ Result<Entry> CoherentFs::MakeSymlink(Mutation& change, const InodePtr& parent, 
   return NewEntry(backend_.MakeSymlink(parent->node, name, target, caller));
 }
 
-Result<Entry> CoherentFs::Link(Mutation& change, const InodePtr& inode, const InodePtr& parent,
-                               const std::string& name) {
+Result<Entry> CoherentFs::Link(Mutation& change, const InodePtr& inode, const std::vector<Place>& places,
+                               const InodePtr& parent, const std::string& name) {
   change.Add(parent);
   change.Add(inode);
-  return NewEntry(backend_.Link(inode->node, parent->node, name));
+  return NewEntry(backend_.Link(inode->node, places, parent->node, name));
 }
 
 Status CoherentFs::Unlink(Mutation& change, const InodePtr& parent, const std::string& name) {

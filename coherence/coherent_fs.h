@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cache/page_store.h"
 #include "coherence/backend.h"
@@ -150,8 +151,9 @@ class CoherentFs {
                               uint32_t mode, const Caller& caller);
   Result<Entry> MakeSymlink(Mutation& change, const InodePtr& parent, const std::string& name,
                             const std::string& target, const Caller& caller);
-  Result<Entry> Link(Mutation& change, const InodePtr& inode, const InodePtr& parent,
-                     const std::string& name);
+  /// `places`: where the kernel has the inode.
+  Result<Entry> Link(Mutation& change, const InodePtr& inode, const std::vector<Place>& places,
+                     const InodePtr& parent, const std::string& name);
   Status Unlink(Mutation& change, const InodePtr& parent, const std::string& name);
   Status RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name);
   Status Rename(Mutation& change, const InodePtr& from, const std::string& from_name, const InodePtr& to,

@@ -137,6 +137,15 @@ bool NameTable::HasDirectory(NodeId directory) const {
   return directories_.contains(directory);
 }
 
+std::vector<std::pair<NodeId, std::string>> NameTable::PlacesOf(NodeId ino) const {
+  std::vector<std::pair<NodeId, std::string>> places;
+  MutexLock lock(mutex_);
+  const auto it = places_.find(ino);
+  if (it == places_.end()) return places;
+  for (const Place& place : it->second) places.emplace_back(place.directory, place.name);
+  return places;
+}
+
 void NameTable::Forget(NodeId ino) {
   Directory dropped;  // destroyed outside of the mutex
   MutexLock lock(mutex_);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -64,6 +65,8 @@ class NameTable {
   /// It does not trust the name any more, unless it was told again. `gone`: it does not have it either.
   void TakenBack(NodeId directory, const Name& name, bool gone);
 
+  /// The names that the kernel may have of a node, with their directories; some may be out of date.
+  std::vector<std::pair<NodeId, std::string>> PlacesOf(NodeId ino) const;
   /// The kernel has forgotten the node.
   void Forget(NodeId ino);
   size_t size() const;

@@ -64,8 +64,13 @@ void Link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char* new
   if (!inode) return;
   const InodePtr parent = InodeOf(req, new_parent);
   if (!parent) return;
-  Mutation change(Context(req).fs.leases());
-  ReplyEntry(req, {new_parent, new_name}, Context(req).fs.Link(change, inode, parent, new_name));
+  MountContext& context = Context(req);
+  std::vector<coherence::Place> places;
+  for (auto& [directory, name] : context.names.PlacesOf(ino)) {
+    if (const InodePtr at = context.inodes.Get(directory)) places.push_back({at->node, std::move(name)});
+  }
+  Mutation change(context.fs.leases());
+  ReplyEntry(req, {new_parent, new_name}, context.fs.Link(change, inode, places, parent, new_name));
 }
 
 void ReplyRemoval(fuse_req_t req, const NameAt& at, const Status& status) {

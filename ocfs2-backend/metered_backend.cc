@@ -136,8 +136,9 @@ Result<Found> MeteredBackend::MakeSymlink(const NodeRef& parent, const std::stri
                                           const std::string& target, const Caller& caller) {
   return Counted(BackendOp::kMakeSymlink, below_->MakeSymlink(parent, name, target, caller));
 }
-Result<Found> MeteredBackend::Link(const NodeRef& node, const NodeRef& parent, const std::string& name) {
-  return Counted(BackendOp::kLink, below_->Link(node, parent, name));
+Result<Found> MeteredBackend::Link(const NodeRef& node, const std::vector<Place>& places,
+                                   const NodeRef& parent, const std::string& name) {
+  return Counted(BackendOp::kLink, below_->Link(node, places, parent, name));
 }
 Status MeteredBackend::Unlink(const NodeRef& parent, const std::string& name) {
   return Counted(BackendOp::kUnlink, below_->Unlink(parent, name));

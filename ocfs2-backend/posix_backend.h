@@ -62,8 +62,8 @@ class PosixBackend final : public coherence::Backend {
                                          uint32_t mode, const coherence::Caller& caller) override;
   Result<coherence::Found> MakeSymlink(const coherence::NodeRef& parent, const std::string& name,
                                        const std::string& target, const coherence::Caller& caller) override;
-  Result<coherence::Found> Link(const coherence::NodeRef& node, const coherence::NodeRef& parent,
-                                const std::string& name) override;
+  Result<coherence::Found> Link(const coherence::NodeRef& node, const std::vector<coherence::Place>& places,
+                                const coherence::NodeRef& parent, const std::string& name) override;
   Status Unlink(const coherence::NodeRef& parent, const std::string& name) override;
   Status RemoveDirectory(const coherence::NodeRef& parent, const std::string& name) override;
   Status Rename(const coherence::NodeRef& from, const std::string& from_name, const coherence::NodeRef& to,

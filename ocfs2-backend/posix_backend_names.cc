@@ -16,6 +16,7 @@ using coherence::Created;
 using coherence::DirectoryEntry;
 using coherence::Found;
 using coherence::NodeRef;
+using coherence::Place;
 
 Result<Found> PosixBackend::LookupAt(int parent_fd, const std::string& name) const {
   // One walk to the inode, then everything by descriptor: handle and attributes belong together whatever
@@ -99,16 +100,34 @@ Result<Found> PosixBackend::MakeSymlink(const NodeRef& parent, const std::string
   return MakeAt(parent, name, caller, [&](int fd) { return ::symlinkat(target.c_str(), fd, name.c_str()); });
 }
 
-Result<Found> PosixBackend::Link(const NodeRef& node, const NodeRef& parent, const std::string& name) {
+// OCFS2 looks the name up by which the kernel has reached the inode (ocfs2_link). By a handle that is any of
+// its names, which may just be going, or none at all after the kernel has dropped its caches.
+Result<Found> PosixBackend::Link(const NodeRef& node, const std::vector<Place>& places, const NodeRef& parent,
+                                 const std::string& name) {
   OCFSGW_RETURN_IF_ERROR(CheckName(name));
-  OCFSGW_ASSIGN_OR_RETURN(const NodeFd source, OpenPath(node));
   OCFSGW_ASSIGN_OR_RETURN(const NodeFd directory, OpenPath(parent));
-  const ProcPath path(source.get());
-  if (Retry([&] {
-        return ::linkat(AT_FDCWD, path.c_str(), directory.get(), name.c_str(), AT_SYMLINK_FOLLOW);
-      }) != 0) {
-    return Status::LastErrno("link " + name);
+  const auto link = [&](int source) {
+    const ProcPath path(source);
+    if (Retry([&] {
+          return ::linkat(AT_FDCWD, path.c_str(), directory.get(), name.c_str(), AT_SYMLINK_FOLLOW);
+        }) != 0) {
+      return Status::LastErrno("link " + name);
+    }
+    return Status::Ok();
+  };
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd source, OpenPath(node));
+  Status linked = link(source.get());
+  for (const Place& place : places) {
+    if (!linked.IsErrno(ENOENT)) break;
+    const auto at = OpenPath(place.directory);
+    if (!at.ok()) continue;
+    const UniqueFd named(
+        Retry([&] { return ::openat(at->get(), place.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC); }));
+    if (!named) continue;
+    const auto found = Identify(named.get(), {});
+    if (found.ok() && found->node->id() == node->id()) linked = link(named.get());
   }
+  OCFSGW_RETURN_IF_ERROR(linked);
   return LookupAt(directory.get(), name);
 }
 

@@ -244,4 +244,7 @@ MUTANTS = [
     Mutant("append-size", "an append asks for the size that it goes by",
            (Edit(CHANGES, "CoherentFs::LockAppends(", "file.Stat()", "file.Flush()"),),
            (TWO_NODES,)),
+    Mutant("link-by-name", "OCFS2 is shown the name that a link is made from",
+           (Edit("ocfs2-backend/posix_backend_names.cc", "PosixBackend::Link(", "if (!linked.IsErrno(ENOENT)) break;", "break;"),),
+           (Test("cluster_posix_storm_test", "*linkers*", 200, ("ocfsgw", "ocfsgwctl", "name_storm"), True),)),
 ]

@@ -284,7 +284,10 @@ Result<Found> SimBackend::MakeSymlink(const NodeRef&, const std::string&, const 
                                       const coherence::Caller&) {
   return NoSys();
 }
-Result<Found> SimBackend::Link(const NodeRef&, const NodeRef&, const std::string&) { return NoSys(); }
+Result<Found> SimBackend::Link(const NodeRef&, const std::vector<coherence::Place>&, const NodeRef&,
+                               const std::string&) {
+  return NoSys();
+}
 Status SimBackend::RemoveDirectory(const NodeRef&, const std::string&) { return NoSys(); }
 Status SimBackend::Rename(const NodeRef&, const std::string&, const NodeRef&, const std::string&, unsigned,
                           const coherence::Caller&) {

@@ -111,8 +111,8 @@ class SimBackend final : public coherence::Backend {
                                          const coherence::Caller&) override;
   Result<coherence::Found> MakeSymlink(const coherence::NodeRef&, const std::string&, const std::string&,
                                        const coherence::Caller&) override;
-  Result<coherence::Found> Link(const coherence::NodeRef&, const coherence::NodeRef&,
-                                const std::string&) override;
+  Result<coherence::Found> Link(const coherence::NodeRef&, const std::vector<coherence::Place>&,
+                                const coherence::NodeRef&, const std::string&) override;
   Status RemoveDirectory(const coherence::NodeRef&, const std::string&) override;
   Status Rename(const coherence::NodeRef&, const std::string&, const coherence::NodeRef&, const std::string&,
                 unsigned, const coherence::Caller&) override;

@@ -195,13 +195,13 @@ TEST_P(PosixBackendTest, CreateNeverOpensWhatIsThere) {
 TEST_P(PosixBackendTest, LinkRenameRemove) {
   const NodeRef node = File("a", "content");
   const NodeRef sub = backend_->MakeDirectory(root_, "sub", 0755, {})->node;
-  const auto link = backend_->Link(node, sub, "b");
+  const auto link = backend_->Link(node, {}, sub, "b");
   ASSERT_TRUE(link.ok()) << link.status().ToString();
   EXPECT_EQ(link->attr.id, node->id());
   EXPECT_EQ(link->attr.nlink, 2U);
   const NodeRef symlink = backend_->MakeSymlink(root_, "s", "a", {})->node;
-  EXPECT_EQ(backend_->Link(symlink, sub, "s2")->attr.mode & S_IFMT, S_IFLNK) << "the link itself";
-  EXPECT_TRUE(backend_->Link(node, sub, "b").status().IsErrno(EEXIST));
+  EXPECT_EQ(backend_->Link(symlink, {}, sub, "s2")->attr.mode & S_IFMT, S_IFLNK) << "the link itself";
+  EXPECT_TRUE(backend_->Link(node, {}, sub, "b").status().IsErrno(EEXIST));
 
   EXPECT_TRUE(backend_->RemoveDirectory(root_, "sub").IsErrno(ENOTEMPTY));
   EXPECT_TRUE(backend_->Unlink(root_, "sub").IsErrno(EISDIR));
