@@ -19,7 +19,8 @@ enum class RecordKind : uint8_t {
   kData = 0,     ///< Block `index` of a file's data.
   kListing = 1,  ///< A directory's names (index 0).
   kSymlink = 2,  ///< A symlink's target (index 0).
-  kNode = 3,  ///< How the backend finds the inode again (index 0, generation 0); a hint, verified when used.
+  kNode = 3,   ///< How the backend finds the inode again (index 0, generation 0); a hint, verified when used.
+  kXattr = 4,  ///< An extended attribute, or that there is none (index: hash of its name).
 };
 
 struct RecordKey {

@@ -149,6 +149,8 @@ class Backend {
   }
   /// Whether inodes may have POSIX ACLs, and new ones take default ACLs or Caller::umask into account.
   virtual bool HasAcls() { return false; }
+  /// Whether a change of an extended attribute shows in ctime: answers may be kept under the stamp then.
+  virtual bool XattrsMoveCtime() { return false; }
 
   virtual Status SyncDirectory(const NodeRef& directory, bool data_only) = 0;
   virtual Result<struct statvfs> StatFs() = 0;

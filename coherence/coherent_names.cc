@@ -206,12 +206,21 @@ Result<std::shared_ptr<const Listing>> CoherentFs::List(const InodePtr& director
 template <typename Ask>
 Result<std::string> CoherentFs::LeasedXattr(const InodePtr& inode, const std::string& name, const Ask& ask) {
   const auto view = leases_.Want(inode, Urgency::kMetadata);
-  if (view) {
-    if (auto known = view->xattrs->Find(name)) return std::move(*known);
+  if (!view) return ask();
+  const bool lasting = view->settled && backend_.XattrsMoveCtime();
+  auto answer = view->xattrs->Find(name);
+  if (!answer && lasting && (answer = records_.GetXattr(inode->id(), view->stamp, name))) {
+    view->xattrs->Add(name, *answer, true);
   }
-  Result<std::string> answer = ask();
-  if (view && leases_.StillHeld(*inode, view->epoch)) view->xattrs->Add(name, answer);
-  return answer;
+  if (!answer) {
+    answer = ask();
+    if (!leases_.StillHeld(*inode, view->epoch)) return std::move(*answer);
+    view->xattrs->Add(name, *answer, false);
+  }
+  if (lasting && view->xattrs->FirstToStore(name)) {
+    records_.PutXattr(inode->id(), view->stamp, name, *answer);
+  }
+  return std::move(*answer);
 }
 
 Result<std::string> CoherentFs::GetXattr(const InodePtr& inode, const std::string& name) {

@@ -1,7 +1,11 @@
 #include "coherence/metadata_records.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <span>
+
+#include "base/checksum.h"
 
 namespace ocfsgw::coherence {
 namespace {
@@ -18,6 +22,12 @@ constexpr uint64_t kStreamMax = 1ULL << 30;
 constexpr StampHash kNodeStamp{0};
 
 RecordKey ListingKey(InodeId id, uint64_t index) { return {id, RecordKind::kListing, BlockIndex(index)}; }
+
+/// Two names with one hash take turns in the store: the name is in the record, too.
+RecordKey XattrKey(InodeId id, const std::string& name) {
+  return {id, RecordKind::kXattr, BlockIndex(Xxh3(std::as_bytes(std::span(name))))};
+}
+enum class XattrRecord : char { kMissing = 0, kValue = 1 };
 
 }  // namespace
 
@@ -57,6 +67,27 @@ std::optional<std::string> MetadataRecords::GetSymlink(InodeId inode, StampHash 
 
 void MetadataRecords::PutSymlink(InodeId inode, StampHash stamp, const std::string& target) {
   store_.Put({inode, RecordKind::kSymlink, {}}, stamp, std::make_shared<const std::string>(target));
+}
+
+// | exists:1 | name, NUL | value |
+std::optional<Result<std::string>> MetadataRecords::GetXattr(InodeId inode, StampHash stamp,
+                                                             const std::string& name) {
+  const auto record = store_.GetWhole(XattrKey(inode, name), stamp);
+  if (!record.ok() || record->size() < name.size() + 2 || record->compare(1, name.size(), name) != 0 ||
+      (*record)[1 + name.size()] != '\0') {
+    return std::nullopt;
+  }
+  if (static_cast<XattrRecord>((*record)[0]) == XattrRecord::kMissing)
+    return Status::FromErrno(ENODATA, name);
+  return record->substr(name.size() + 2);
+}
+
+void MetadataRecords::PutXattr(InodeId inode, StampHash stamp, const std::string& name,
+                               const Result<std::string>& answer) {
+  std::string record(1, static_cast<char>(answer.ok() ? XattrRecord::kValue : XattrRecord::kMissing));
+  record.append(name).push_back('\0');
+  if (answer.ok()) record += *answer;
+  store_.Put(XattrKey(inode, name), stamp, std::make_shared<const std::string>(std::move(record)));
 }
 
 NodeRef MetadataRecords::GetNode(uint64_t ino, Backend& backend) {

@@ -10,8 +10,8 @@
 
 namespace ocfsgw::coherence {
 
-/// Listings, symlink targets and node tokens as records of the page store, so that a restart is warm for
-/// metadata too and one quota covers all. Thread-safe. Everything here may miss.
+/// Listings, symlink targets, extended attributes and node tokens as records of the page store, so that a
+/// restart is warm for metadata too and one quota covers all. Thread-safe. Everything here may miss.
 class MetadataRecords {
  public:
   explicit MetadataRecords(cache::PageStore& store) : store_(store) {}
@@ -21,6 +21,10 @@ class MetadataRecords {
 
   std::optional<std::string> GetSymlink(InodeId inode, StampHash stamp);
   void PutSymlink(InodeId inode, StampHash stamp, const std::string& target);
+
+  /// ENODATA is an answer, too.
+  std::optional<Result<std::string>> GetXattr(InodeId inode, StampHash stamp, const std::string& name);
+  void PutXattr(InodeId inode, StampHash stamp, const std::string& name, const Result<std::string>& answer);
 
   /// The node that inode number `ino` was last known to be. A hint: the number may have been re-used since;
   /// whoever uses it has it verified by the lease's generation or by ESTALE of the backend.

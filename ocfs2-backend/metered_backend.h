@@ -97,6 +97,7 @@ class MeteredBackend final : public coherence::Backend {
   Result<std::string> Ioctl(const coherence::NodeRef& node, unsigned command,
                             std::span<const std::byte> in) override;
   bool HasAcls() override { return below_->HasAcls(); }
+  bool XattrsMoveCtime() override { return below_->XattrsMoveCtime(); }
   Status SyncDirectory(const coherence::NodeRef& directory, bool data_only) override;
   Result<struct statvfs> StatFs() override;
 

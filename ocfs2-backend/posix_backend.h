@@ -76,6 +76,7 @@ class PosixBackend final : public coherence::Backend {
   Result<std::string> Ioctl(const coherence::NodeRef& node, unsigned command,
                             std::span<const std::byte> in) override;
   bool HasAcls() override;
+  bool XattrsMoveCtime() override { return source_->xattrs_move_ctime(); }
   Status SyncDirectory(const coherence::NodeRef& directory, bool data_only) override;
   Result<struct statvfs> StatFs() override;
 

@@ -88,6 +88,8 @@ Result<std::unique_ptr<SourceMount>> SourceMount::Open(const std::string& path) 
   }
   source->device_ = st.st_dev;
   source->is_ocfs2_ = fs.f_type == OCFS2_SUPER_MAGIC;
+  source->xattrs_move_ctime_ = source->is_ocfs2_ || fs.f_type == EXT4_SUPER_MAGIC ||
+                               fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC;
   if (source->is_ocfs2_) {
     auto info = QueryOcfs2Info(source->root_fd());
     if (!info.ok()) return BadSource(path, info.status().sys_errno());

@@ -28,6 +28,9 @@ class SourceMount {
   /// st_dev of the file system; an object with another one is on another file system.
   dev_t device() const { return device_; }
   bool is_ocfs2() const { return is_ocfs2_; }
+  /// The file system is one of those known to set ctime when an extended attribute is changed; tmpfs, for
+  /// one, does not on all kernels.
+  bool xattrs_move_ctime() const { return xattrs_move_ctime_; }
   bool is_private() const { return is_private_; }
   VolumeId volume() const { return volume_; }
   /// Empty unless is_ocfs2().
@@ -44,6 +47,7 @@ class SourceMount {
   UniqueFd root_;
   dev_t device_ = 0;
   bool is_ocfs2_ = false;
+  bool xattrs_move_ctime_ = false;
   bool is_private_ = false;
   VolumeId volume_;
   Ocfs2Info ocfs2_;

@@ -93,6 +93,7 @@ class SimBackend final : public coherence::Backend {
   explicit SimBackend(SimVolume& volume) : volume_(volume) {}
 
   coherence::NodeRef Root() override;
+  bool XattrsMoveCtime() override { return true; }
   Result<coherence::NodeRef> Resolve(InodeId id, const std::string& token) override;
   Result<coherence::Found> Lookup(const coherence::NodeRef& parent, const std::string& name) override;
   Result<coherence::FileAttr> Stat(const coherence::NodeRef& node) override;

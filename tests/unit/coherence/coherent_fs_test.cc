@@ -216,6 +216,43 @@ TEST_F(CoherentFsTest, XattrsAreAskedForOnceALeaseAndSeenAtOnceWhenChanged) {
   EXPECT_EQ(machine.backend.xattr_reads, 3u);
 }
 
+TEST_F(CoherentFsTest, XattrsAreStoredUnderTheStamp) {
+  volume.WriteFile("a", "one");
+  volume.SetXattr("a", "user.x", std::string("v\0 1", 4));
+  Settle();
+  const auto ask = [this](uint64_t expected_reads) {
+    SimMachine machine(volume, store, Options());
+    const auto root = machine.fs.Root();
+    const auto entry = machine.fs.Lookup(root->inode, "a");
+    const auto x = machine.fs.GetXattr(entry->inode, "user.x");
+    EXPECT_TRUE(machine.fs.GetXattr(entry->inode, "user.missing").status().IsErrno(ENODATA));
+    EXPECT_EQ(machine.backend.xattr_reads, expected_reads);
+    return x.ok() ? *x : x.status().ToString();
+  };
+  EXPECT_EQ(ask(2), std::string("v\0 1", 4));
+  EXPECT_EQ(ask(0), std::string("v\0 1", 4)) << "restarted";
+  volume.SetXattr("a", "user.x", "v2");
+  Settle();
+  EXPECT_EQ(ask(2), "v2") << "changed while no gateway ran";
+}
+
+// Answers given while the stamp was racy are stored by whoever asks when it is not any more.
+TEST_F(CoherentFsTest, XattrsOfARacyStampAreStoredLater) {
+  volume.WriteFile("a", "one");
+  {
+    SimMachine machine(volume, store, Options());
+    const auto entry = machine.fs.Lookup(machine.fs.Root()->inode, "a");
+    EXPECT_FALSE(machine.fs.GetXattr(entry->inode, "user.x").ok());
+    Settle();
+    EXPECT_FALSE(machine.fs.GetXattr(entry->inode, "user.x").ok());
+    EXPECT_EQ(machine.backend.xattr_reads, 1u);
+  }
+  SimMachine machine(volume, store, Options());
+  const auto entry = machine.fs.Lookup(machine.fs.Root()->inode, "a");
+  EXPECT_TRUE(machine.fs.GetXattr(entry->inode, "user.x").status().IsErrno(ENODATA));
+  EXPECT_EQ(machine.backend.xattr_reads, 0u);
+}
+
 TEST_F(CoherentFsTest, MaxStalenessServesWhatWasKnownForSoLongAndNoLonger) {
   constexpr auto kStaleness = std::chrono::milliseconds(300);
   SimMachineOptions options;  // real time: the end of the staleness is a timer
