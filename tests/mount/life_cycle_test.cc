@@ -6,8 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <vector>
 
 #include "tests/mount/files.h"
 #include "tests/mount/gateway_mount.h"
@@ -175,6 +178,49 @@ TEST_F(LifeCycle, ReadOnlyMountRefusesChanges) {
   EXPECT_EQ(error_of(chmod(file.c_str(), 0600)), EROFS);
   EXPECT_EQ(error_of(truncate(file.c_str(), 0)), EROFS);
   EXPECT_EQ(error_of(rename(file.c_str(), gateway_.Mount("other").c_str())), EROFS);
+}
+
+// No descriptor is kept for an inode, however many of them the kernel knows.
+TEST_F(LifeCycle, FiftyThousandInodesWithAThousandDescriptors) {
+#if defined(__has_feature) && __has_feature(address_sanitizer)
+  constexpr int kDirectories = 10;  // it is five times slower
+#else
+  constexpr int kDirectories = 50;
+#endif
+  constexpr int kFiles = 1000, kOpen = 10 * kDirectories;
+  constexpr size_t kDescriptors = 1024;
+  const auto name = [](int directory, int file) {
+    return "d" + std::to_string(directory) + "/" + std::to_string(file);
+  };
+  for (int d = 0; d < kDirectories; ++d) {
+    ASSERT_EQ(mkdir(gateway_.Source("d" + std::to_string(d)).c_str(), 0755), 0);
+    for (int f = 0; f < kFiles; ++f) ASSERT_TRUE(WriteFile(gateway_.Source(name(d, f)), name(d, f)));
+  }
+  const Outcome mounted =
+      RunProgram({"prlimit", "--nofile=" + std::to_string(kDescriptors), GatewayMount::Program(),
+                  gateway_.Source(), gateway_.Mount(), "-o", gateway_.Options()});
+  ASSERT_EQ(mounted.exit_code, 0) << mounted.err;
+  std::vector<std::unique_ptr<Descriptor>> open_files;
+  for (int d = 0; d < kDirectories; ++d) {
+    for (int f = 0; f < kFiles; ++f) {
+      struct stat st {};
+      ASSERT_EQ(stat(gateway_.Mount(name(d, f)).c_str(), &st), 0) << name(d, f);
+      ASSERT_EQ(st.st_size, static_cast<off_t>(name(d, f).size())) << name(d, f);
+      if (f % 10 == 0) ASSERT_EQ(ReadFile(gateway_.Mount(name(d, f))), name(d, f));
+      if (f % 100 != 7) continue;
+      open_files.push_back(
+          std::make_unique<Descriptor>(open(gateway_.Mount(name(d, f)).c_str(), O_RDWR | O_CLOEXEC)));
+      ASSERT_GE(open_files.back()->get(), 0) << name(d, f) << ": " << std::strerror(errno);
+    }
+  }
+  ASSERT_EQ(open_files.size(), static_cast<size_t>(kOpen));
+  EXPECT_GE(gateway_.Metric("ocfsgw_inodes_known"), kDirectories * kFiles);
+  for (const auto& file : open_files) {
+    EXPECT_EQ(pwrite(file->get(), "D", 1, 0), 1);
+    EXPECT_EQ(ReadAt(file->get(), 1), "D");
+  }
+  const std::filesystem::directory_iterator held("/proc/" + std::to_string(gateway_.pid()) + "/fd");
+  EXPECT_LT(static_cast<size_t>(std::distance(begin(held), end(held))), kDescriptors);
 }
 
 TEST_F(LifeCycle, KilledGatewayLeavesAMountThatCanBeReplaced) {
