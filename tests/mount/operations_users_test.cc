@@ -190,6 +190,50 @@ TEST_F(OperationsUsers, SetIdBitsAreClearedByChanges) {
   }
 }
 
+/// What users see who are root to themselves: as on the source, ids that they do not have included.
+constexpr const char* kInNamespace = R"(
+cd "$1" && id -u && stat -c '%u:%g %a' file && cat file
+echo new >made && mkdir dir && ln made dir/link && mv made dir/moved && stat -c '%n %u:%g %h' dir dir/*
+chown 1:1 dir/moved || echo "chown $?"
+chmod 2750 dir && stat -c %a dir
+echo stranger 2>&1 >>file || echo "denied"
+setfacl -m u:0:r dir/moved && getfacl -cn dir/moved
+rm -r dir; ls
+)";
+
+TEST_F(OperationsUsers, InAUserNamespace) {
+  const auto run = [](const std::string& directory) {
+    return RunProgram({"setpriv", "--reuid", std::to_string(kUser), "--regid", std::to_string(kGroup),
+                       "--clear-groups", "unshare", "-Ur", "bash", "-c", kInNamespace, "bash", directory});
+  };
+  if (run("/proc").exit_code == 1)
+    GTEST_SKIP() << "no user namespaces for users: kernel.unprivileged_userns_clone?";
+  ASSERT_EQ(mkdir(Mount("work").c_str(), 0), 0);
+  ASSERT_TRUE(WriteFile(Mount("work/file"), "of another\n"));
+  ASSERT_EQ(chmod(Mount("work").c_str(), 0777), 0);
+  const Outcome native = run(Source("work")), here = run(Mount("work"));
+  EXPECT_EQ(native.exit_code, 0) << native.err;
+  EXPECT_NE(native.out.find("denied"), std::string::npos) << native.out << native.err;
+  EXPECT_EQ(here.exit_code, native.exit_code) << here.err;
+  EXPECT_EQ(here.out, native.out);
+}
+
+// Without the right to open file handles: a descriptor for each inode, and nothing else is different.
+TEST_F(OperationsUsers, AGatewayInAUserNamespace) {
+  ASSERT_TRUE(gateway_.Unmount());
+  constexpr const char* kMountAndTry = R"(
+"$1" "$2" "$3" -o "$4" || exit 9
+cd "$3" && echo one >file && mkdir dir && mv file dir/moved && ln dir/moved other && cat other && stat -c '%u %h' other
+rm dir/moved && cat other && setfattr -n user.x -v y other && getfattr -n user.x --only-values other
+cd / && umount "$3"
+)";
+  const Outcome outcome = RunProgram({"unshare", "-Urm", "bash", "-c", kMountAndTry, "bash",
+                                      GatewayMount::Program(), Source(), Mount(), gateway_.Options()});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "one\n0 2\none\ny") << outcome.err;
+  EXPECT_EQ(ReadFile(Source("other")), "one\n");
+}
+
 TEST_F(OperationsUsers, OthersAreLockedOutWithoutAllowOther) {
   ASSERT_TRUE(WriteFile(Mount("readable"), "all's"));
   ASSERT_TRUE(gateway_.Restart());
