@@ -41,8 +41,10 @@ void ByteRangeLocks::Set(const RequestPtr& request) {
   Submit(request);
 }
 
-void ByteRangeLocks::Cancel(const RequestPtr& request) {
-  request->cancelled_.store(true);
+void ByteRangeLocks::Cancel(const RequestPtr& request) { GiveUp(request, EINTR); }
+
+void ByteRangeLocks::GiveUp(const RequestPtr& request, int error) {
+  request->give_up_.store(error);
   Table& table = TableOf(request->lock_.inode);
   {
     MutexLock lock(table.mutex);
@@ -300,14 +302,17 @@ TableLevel ByteRangeLocks::ServeSet(Table& table, const RequestPtr& request) {
     Answer(request, Status::Ok());
     return TableLevel::kNone;
   }
-  if (table.level == TableLevel::kNone) return TableLevel::kExclusive;
-  if (LiveConflict(table, lock) != nullptr) {
-    if (!request->wait_) {
-      Answer(request, Status::FromErrno(EAGAIN, "byte-range lock"));
-    } else if (request->cancelled_.load()) {
-      Answer(request, Status::FromErrno(EINTR, "byte-range lock"));
-    } else {
+  const bool known = table.level != TableLevel::kNone || table.locks.Conflict(lock) != nullptr;
+  if (!known) return TableLevel::kExclusive;
+  if (const RangeLock* const conflict = LiveConflict(table, lock); conflict != nullptr) {
+    if (const int error = request->give_up_.load(); error != 0) {
+      Answer(request, Status::FromErrno(error, "byte-range lock"));
+    } else if (request->wait_) {
       Wait(table, request);
+    } else if (!Mine(*conflict)) {
+      Answer(request, Status::FromErrno(EAGAIN, "byte-range lock"));
+    } else if (Wait(table, request)) {
+      timers_.PostAfter(kLateRelease, [this, request] { GiveUp(request, EAGAIN); });
     }
     return TableLevel::kNone;
   }
@@ -348,31 +353,33 @@ TableLevel ByteRangeLocks::ServeRelease(Table& table, const Request& request) {
   return TableLevel::kNone;
 }
 
-void ByteRangeLocks::Wait(Table& table, const RequestPtr& request) {
+bool ByteRangeLocks::Wait(Table& table, const RequestPtr& request) {
   if (waiters_.fetch_add(1) >= kWaitersMax) {
     waiters_.fetch_sub(1);
     Answer(request, NoLock("too many wait for byte-range locks"));
-    return;
+    return false;
   }
   table.waiting.push_back(request);
+  return true;
 }
 
 TableLevel ByteRangeLocks::Look(Table& table) {
   auto& waiting = table.waiting;
   for (auto it = waiting.begin(); it != waiting.end();) {
     const RequestPtr request = *it;
-    if (!request->cancelled_.load()) {
-      if (table.level == TableLevel::kNone) return TableLevel::kShared;
+    const int error = request->give_up_.load();
+    if (error == 0) {
       if (LiveConflict(table, request->lock_) != nullptr) {
         ++it;
         continue;
       }
+      if (table.level == TableLevel::kNone) return TableLevel::kShared;
       if (table.level == TableLevel::kShared) return TableLevel::kExclusive;
     }
     it = waiting.erase(it);
     waiters_.fetch_sub(1);
-    if (request->cancelled_.load()) {
-      Answer(request, Status::FromErrno(EINTR, "byte-range lock"));
+    if (error != 0) {
+      Answer(request, Status::FromErrno(error, "byte-range lock"));
     } else {
       static_cast<void>(ServeSet(table, request));  // held exclusively, and nothing in the way
     }

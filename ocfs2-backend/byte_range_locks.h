@@ -44,6 +44,7 @@ class ByteRangeLocks {
  public:
   static constexpr size_t kWaitersMax = 1024;
   static constexpr Duration kLookAgain = std::chrono::seconds(1);
+  static constexpr Duration kLateRelease = std::chrono::milliseconds(10);
   static constexpr Duration kKeepFree = std::chrono::milliseconds(10);
   static constexpr Duration kKeepLocked = std::chrono::milliseconds(40);
 
@@ -68,7 +69,7 @@ class ByteRangeLocks {
     const bool wait_ = false;
     const Done done_;
     Found found_;
-    std::atomic<bool> cancelled_{false};
+    std::atomic<int> give_up_{0};  // errno to stop waiting with
   };
   using RequestPtr = std::shared_ptr<Request>;
 
@@ -77,7 +78,8 @@ class ByteRangeLocks {
   ~ByteRangeLocks() { Stop(); }
 
   /// EAGAIN if it cannot be had and is not to wait, EINTR if cancelled, ENOLCK if a bound is reached or the
-  /// table cannot be used.
+  /// table cannot be used. A lock of this gateway that is in the way gets kLateRelease to go: the kernel says
+  /// that an open file is closed only after close(2) has returned.
   void Set(const RequestPtr& request);
   /// Has `request` answered soon, if it still waits. May be called more than once, and before Set.
   void Cancel(const RequestPtr& request);
@@ -120,6 +122,7 @@ class ByteRangeLocks {
 
   Table& TableOf(InodeId inode);
   void Submit(const RequestPtr& request);
+  void GiveUp(const RequestPtr& request, int error);
   void Kick(Table& table) EXCLUDES(table.mutex);
   void LookAfter(Table& table, Duration delay) EXCLUDES(table.mutex);
   void OnWanted(uint32_t number, uint32_t grant);
@@ -145,7 +148,8 @@ class ByteRangeLocks {
   bool RemoveDead(Table& table);
   void ForgetOthers(Table& table);
   bool Mine(const RangeLock& lock) const { return lock.instance == domain_->instance(); }
-  void Wait(Table& table, const RequestPtr& request);
+  // False: too many wait, and it has been answered.
+  bool Wait(Table& table, const RequestPtr& request);
   void Answer(const RequestPtr& request, const Status& status);
 
   const std::unique_ptr<TableDomain> domain_;

@@ -55,7 +55,12 @@ Result<UniqueFd> OpenDirectory(int at, const char* name, bool make) {
 class O2dlmTableDomain::TableHold final : public TableDomain::Hold {
  public:
   TableHold(const O2dlmTableDomain& domain, uint32_t table, UniqueFd lock)
-      : domain_(domain), name_(fmt::format("{:03x}", table)), lock_(std::move(lock)) {}
+      : domain_(domain), table_(table), name_(fmt::format("{:03x}", table)), lock_(std::move(lock)) {}
+
+  ~TableHold() override {
+    lock_ = UniqueFd();
+    domain_.DropLock(LockKind::kTable, table_);
+  }
 
   Result<std::vector<RangeLock>> Read() override {
     OCFSGW_ASSIGN_OR_RETURN(const UniqueFd file, Open(O_RDONLY));
@@ -89,8 +94,9 @@ class O2dlmTableDomain::TableHold final : public TableDomain::Hold {
   }
 
   const O2dlmTableDomain& domain_;
+  const uint32_t table_;
   const std::string name_;
-  const UniqueFd lock_;
+  UniqueFd lock_;
   uint64_t sequence_ = 0;
 };
 
@@ -146,6 +152,10 @@ Result<UniqueFd> O2dlmTableDomain::OpenLock(LockKind kind, uint64_t number, int 
       Retry([&] { return ::openat(domain_.get(), name.c_str(), flags | O_CREAT | O_CLOEXEC, 0600); }));
   if (!fd) return Status::LastErrno(name);
   return fd;
+}
+
+void O2dlmTableDomain::DropLock(LockKind kind, uint64_t number) const {
+  ::unlinkat(domain_.get(), LockName(kind, number, 0).c_str(), 0);
 }
 
 Result<std::unique_ptr<TableDomain::Hold>> O2dlmTableDomain::Take(uint32_t table, TableLevel level,

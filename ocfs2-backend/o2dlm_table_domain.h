@@ -23,6 +23,12 @@ namespace ocfsgw::ocfs2 {
 /// | table, B + number (lock_name.h)         | PR or EX by Hold                                            |
 /// | gateway, G + instance                   | EX from Open to the end; who gets it at PR knows of the end |
 ///
+/// A table's lock is unlinked as soon as it is closed, which nobody but us can notice. Left with the mount at
+/// PR it would be turned into EX by the next open, and of two nodes that do that at once one has to give way:
+/// its kernel cancels the request, and if the cancellation comes before the request, it is neither done nor
+/// tried again (user_dlm_unblock_lock() in fs/ocfs2/dlmfs/userdlm.c). Both then wait for ever, as two nodes
+/// did after some thousand turns. A new request waits for nothing that another one's could wait for.
+///
 /// The value blocks are not used: those of a dead node may be lost.
 class O2dlmTableDomain final : public TableDomain {
  public:
@@ -42,6 +48,8 @@ class O2dlmTableDomain final : public TableDomain {
   O2dlmTableDomain() = default;
   Status OpenDomain(const std::string& uuid);
   Status OpenFiles(const SourceMount& source);
+  // REQUIRES: it is not open, and nobody opens it meanwhile.
+  void DropLock(LockKind kind, uint64_t number) const;
   Result<UniqueFd> OpenLock(LockKind kind, uint64_t number, int flags) const;
 
   uint64_t instance_ = 0;

@@ -19,7 +19,7 @@ class TableDomain {
  public:
   static constexpr uint32_t kTables = 1024;
 
-  /// A table's lock, held until this is destroyed, which does not block.
+  /// A table's lock, held until this is destroyed, which waits for the lock manager, but not for a gateway.
   class Hold {
    public:
     virtual ~Hold() = default;

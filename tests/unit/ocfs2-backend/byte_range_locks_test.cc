@@ -255,6 +255,15 @@ TEST_F(ByteRangeLocksTest, ClosingReleases) {
   EXPECT_EQ(Try(On(2), Want(1, 20, 29)), 0);
 }
 
+/// The kernel tells of the end of an open file only after close(2).
+TEST_F(ByteRangeLocksTest, ATryWaitsForALateRelease) {
+  ASSERT_EQ(Try(On(1), Want(1, 0, 9, true, 11)), 0);
+  Asked asked = Ask(On(1), Want(2, 0, 9, true, 12), false);
+  On(1).DropHandle(kFile, 11);
+  EXPECT_EQ(asked.Get(), 0);
+  EXPECT_EQ(Try(On(1), Want(3, 0, 9)), EAGAIN);
+}
+
 TEST_F(ByteRangeLocksTest, AWaitCanBeCancelled) {
   ASSERT_EQ(Try(On(1), Want(1, 0, 9)), 0);
   for (const uint64_t waiter : {1, 2}) {
