@@ -11,6 +11,7 @@
 #include "cache/rocksdb_page_store.h"
 #include "ctl/status_text.h"
 #include "fusefs/take_back.h"
+#include "ocfs2-backend/o2dlm_table_domain.h"
 #include "ocfs2-backend/posix_backend.h"
 
 namespace ocfsgw::fusefs {
@@ -60,6 +61,14 @@ Status Gateway::OpenSource() {
   OCFSGW_ASSIGN_OR_RETURN(auto posix, ocfs2::PosixBackend::Open(source_));
   OCFSGW_ASSIGN_OR_RETURN(leases_, ChooseLeases(options_, *source_, *posix));
   backend_ = std::make_unique<ocfs2::MeteredBackend>(std::move(posix), metrics_);
+  if (!options_.fcntl_cluster) return Status::Ok();
+  if (leases_.mode != LeaseMode::kO2dlm) {
+    return {
+        StatusCode::kUnavailable,
+        "fcntl=cluster needs OCFS2 and its lock manager: lease=o2dlm says what is missing; or leave it out"};
+  }
+  OCFSGW_ASSIGN_OR_RETURN(auto tables, ocfs2::O2dlmTableDomain::Open(*source_));
+  ranges_ = std::make_unique<ocfs2::ByteRangeLocks>(std::move(tables), timers_, clock_);
   return Status::Ok();
 }
 
@@ -106,7 +115,7 @@ Status Gateway::Mount() {
   inodes_ = std::make_unique<InodeTable>(root.inode, grants_.get());
   names_ = std::make_unique<NameTable>(options_.trust_names);
   context_.reset(new MountContext{*fs_, *inodes_, *names_, settlers_, walks_, notifier_, lock_waiters_,
-                                  backend_->HasAcls()});
+                                  ranges_.get(), backend_->HasAcls()});
   metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
                     [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
@@ -181,6 +190,7 @@ Gateway::~Gateway() {
   settlers_.Stop();
   walks_.Stop();
   lock_waiters_.Stop();
+  if (ranges_) ranges_->Stop();
   notifier_.Detach();
   if (shared_ != nullptr) shared_->session_fd.store(-1);
   session_.reset();
@@ -188,6 +198,7 @@ Gateway::~Gateway() {
   pulse_.reset();
   acquirers_.Stop();
   timers_.Stop();
+  ranges_.reset();
   context_.reset();
   names_.reset();
   inodes_.reset();

@@ -25,6 +25,7 @@
 #include "fusefs/pulse.h"
 #include "fusefs/session.h"
 #include "fusefs/shared_state.h"
+#include "ocfs2-backend/byte_range_locks.h"
 #include "ocfs2-backend/metered_backend.h"
 #include "ocfs2-backend/source_mount.h"
 
@@ -77,6 +78,7 @@ class Gateway {
   AsioExecutor settlers_;
   AsioExecutor walks_;
   LockWaiters lock_waiters_{timers_};
+  std::unique_ptr<ocfs2::ByteRangeLocks> ranges_;
   KernelNotifier notifier_;
   std::unique_ptr<coherence::LeaseTable> table_;
   std::unique_ptr<coherence::CoherentFs> fs_;

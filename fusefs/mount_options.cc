@@ -99,6 +99,9 @@ bool Has(const Given& given, std::string_view name) {
 }
 
 Status CheckLeaseOptions(const MountOptions& options, const Given& given) {
+  if (options.fcntl_cluster && (options.lease == LeaseMode::kNone || options.lease == LeaseMode::kLocal)) {
+    return Refuse("fcntl=cluster needs the lock manager of OCFS2: use lease=o2dlm or lease=auto with it");
+  }
   const auto refuse_with = [&given](std::string_view lease, std::span<const std::string_view> names) {
     for (const std::string_view name : names) {
       if (Has(given, name)) {

@@ -31,6 +31,7 @@ struct MountOptions {
   std::chrono::seconds lease_idle{600};
   std::chrono::seconds second_access{0};
   bool guardian = true;
+  bool fcntl_cluster = false;            ///< Byte-range locks across nodes.
   uint64_t memory_bytes = 256ULL << 20;  ///< For the store's block cache and the queues.
   std::string metrics_address;           ///< ADDR:PORT, or empty: no endpoint.
   std::string log_file;                  ///< Empty: syslog, or stderr in the foreground.

@@ -17,11 +17,12 @@ using coherence::Mutation;
 using coherence::OpenFile;
 
 /// Tells the kernel how to treat the handle. Pages of earlier opens are kept while a lease covers them. FLUSH
-/// is needed only where something was written, since it is there to report errors of writes.
-void Describe(CoherentFs& fs, const OpenFile& file, fuse_file_info* fi) {
+/// is needed only where something was written, since it is there to report errors of writes; with byte-range
+/// locks of ours always, as closing gives them up, and any file may be locked later.
+void Describe(const MountContext& context, const OpenFile& file, fuse_file_info* fi) {
   fi->direct_io = file.direct();
-  fi->keep_cache = fs.leases().MayKeepPages(*file.inode());
-  fi->noflush = (fi->flags & O_ACCMODE) == O_RDONLY;
+  fi->keep_cache = context.fs.leases().MayKeepPages(*file.inode());
+  fi->noflush = context.ranges == nullptr && (fi->flags & O_ACCMODE) == O_RDONLY;
 }
 
 void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
@@ -32,7 +33,7 @@ void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
     ReplyStatus(req, file.status());
     return;
   }
-  Describe(Context(req).fs, **file, fi);
+  Describe(Context(req), **file, fi);
   OpenFiles& open = Context(req).files;
   fi->fh = open.Add(std::move(*file));
   if (fuse_reply_open(req, fi) != 0) open.Remove(fi->fh);
@@ -48,7 +49,7 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
     ReplyStatus(req, created.status());
     return;
   }
-  Describe(context.fs, *created->second, fi);
+  Describe(context, *created->second, fi);
   fi->fh = context.files.Add(std::move(created->second));
   const fuse_entry_param param = context.inodes.Remember(created->first);
   context.names.Change(parent, name, param.ino);
@@ -59,7 +60,9 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
 }
 
 void Release(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
-  Context(req).files.Remove(fi->fh);
+  MountContext& context = Context(req);
+  if (context.ranges != nullptr) context.ranges->DropHandle(OpenFiles::Of(fi).inode()->id(), fi->fh);
+  context.files.Remove(fi->fh);
   fuse_reply_err(req, 0);
 }
 
@@ -95,7 +98,15 @@ void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, of
 }
 
 void Flush(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
-  ReplyStatus(req, Context(req).fs.Flush(OpenFiles::Of(fi)));
+  MountContext& context = Context(req);
+  OpenFile& file = OpenFiles::Of(fi);
+  const Status flushed = context.fs.Flush(file);
+  if (context.ranges == nullptr) {
+    ReplyStatus(req, flushed);
+    return;
+  }
+  context.ranges->DropOwner(file.inode()->id(), fi->lock_owner,
+                            [req, flushed](const Status&) { ReplyStatus(req, flushed); });
 }
 
 void Sync(fuse_req_t req, fuse_ino_t /*ino*/, int data_only, fuse_file_info* fi) {

@@ -1,10 +1,13 @@
-// SETLK of flock(2): the source's own flock, which OCFS2 has across its cluster. Byte-range locks (fcntl(2))
-// are the kernel's own business, on this node.
+// SETLK of flock(2): the source's own flock, which OCFS2 has across its cluster. SETLK and GETLK of fcntl(2),
+// with fcntl=cluster; else byte-range locks are the kernel's own business, on this node.
 
+#include <fcntl.h>
 #include <sys/file.h>
 
 #include <cerrno>
 #include <chrono>
+#include <limits>
+#include <optional>
 #include <thread>
 
 #include "base/log.h"
@@ -57,8 +60,77 @@ void Flock(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi, int operation
   fuse_reply_err(req, ENOLCK);
 }
 
+// --- byte ranges ---
+
+using ocfs2::ByteRangeLocks;
+using ocfs2::RangeLock;
+
+constexpr uint64_t kLastByte = std::numeric_limits<off_t>::max();
+
+/// libfuse has made it of the kernel's first and last byte: whence is SEEK_SET, length 0 is up to the end.
+RangeLock ToRange(const OpenFile& file, const fuse_file_info* fi, const struct flock& lock) {
+  RangeLock range;
+  range.inode = file.inode()->id();
+  range.owner = fi->lock_owner;
+  range.handle = fi->fh;
+  range.first = static_cast<uint64_t>(lock.l_start);
+  range.last = lock.l_len == 0 ? kLastByte : range.first + static_cast<uint64_t>(lock.l_len) - 1;
+  range.pid = static_cast<uint32_t>(lock.l_pid);
+  range.exclusive = lock.l_type == F_WRLCK;
+  return range;
+}
+
+void OnInterrupt(fuse_req_t req, void* request) {
+  // Answered by another thread: the kernel's request is locked here.
+  Context(req).ranges->Cancel(static_cast<ByteRangeLocks::Request*>(request)->shared_from_this());
+}
+
+void SetRange(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi, struct flock* lock, int wait) {
+  ByteRangeLocks& ranges = *Context(req).ranges;
+  const RangeLock range = ToRange(OpenFiles::Of(fi), fi, *lock);
+  if (lock->l_type == F_UNLCK) {
+    ranges.Unset(range, [req](const Status& status) { ReplyStatus(req, status); });
+    return;
+  }
+  const auto request =
+      std::make_shared<ByteRangeLocks::Request>(range, wait != 0, [req](const Status& status) {
+        fuse_req_interrupt_func(req, nullptr, nullptr);  // nobody uses the request any more when this returns
+        ReplyStatus(req, status);
+      });
+  fuse_req_interrupt_func(req, OnInterrupt, request.get());
+  ranges.Set(request);
+}
+
+void GetRange(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi, struct flock* lock) {
+  ByteRangeLocks& ranges = *Context(req).ranges;
+  ranges.Test(ToRange(OpenFiles::Of(fi), fi, *lock),
+              [req, instance = ranges.instance()](const Result<std::optional<RangeLock>>& found) {
+                if (!found.ok()) {
+                  ReplyStatus(req, found.status());
+                  return;
+                }
+                struct flock answer {};
+                answer.l_type = F_UNLCK;
+                if (const auto& in_the_way = *found) {
+                  answer.l_type = in_the_way->exclusive ? F_WRLCK : F_RDLCK;
+                  answer.l_start = static_cast<off_t>(in_the_way->first);
+                  answer.l_len = in_the_way->last == kLastByte
+                                     ? 0
+                                     : static_cast<off_t>(in_the_way->last - in_the_way->first + 1);
+                  // Another node's number would be taken for a process of this one.
+                  answer.l_pid = in_the_way->instance == instance ? static_cast<pid_t>(in_the_way->pid) : 0;
+                }
+                fuse_reply_lock(req, &answer);
+              });
+}
+
 }  // namespace
 
-void AddLockOperations(fuse_lowlevel_ops& ops) { ops.flock = Flock; }
+void AddLockOperations(fuse_lowlevel_ops& ops, bool ranges) {
+  ops.flock = Flock;
+  if (!ranges) return;
+  ops.setlk = SetRange;
+  ops.getlk = GetRange;
+}
 
 }  // namespace ocfsgw::fusefs

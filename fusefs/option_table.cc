@@ -68,12 +68,10 @@ Status SetMetrics(MountOptions& options, std::string_view name, const std::strin
   return Status::Ok();
 }
 
-/// For options of which only one value is implemented.
-Status AcceptOnly(std::string_view only, std::string_view name, const std::string& value) {
-  if (value == only) {
-    return Status::Ok();
-  }
-  return Refuse(fmt::format("{}={}: not implemented at present, only {}={} is", name, value, name, only));
+Status SetFcntl(MountOptions& options, std::string_view name, const std::string& value) {
+  options.fcntl_cluster = value == "cluster";
+  if (options.fcntl_cluster || value == "node") return Status::Ok();
+  return Refuse(fmt::format("{}={}: not one of node, cluster", name, value));
 }
 
 using Options = MountOptions;
@@ -130,8 +128,9 @@ constexpr OptionSpec kSpecs[] = {
      "below the mount point then",
      Use::kGateway, SetNames},
     {"fcntl=", "node|cluster", "node",
-     "only node at present: fcntl locks hold among the processes of this node", Use::kGateway,
-     [](Options&, Name n, Value v) { return AcceptOnly("node", n, v); }},
+     "fcntl locks hold among the processes of this node, or among those of all nodes that use cluster; needs "
+     "lease=o2dlm",
+     Use::kGateway, SetFcntl},
     {"fast=", "DIR", "", "not implemented at present, refused", Use::kGateway,
      [](Options&, Name n, Value v) {
        return Refuse(fmt::format("{}={}: not implemented at present", n, v));

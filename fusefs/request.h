@@ -15,6 +15,7 @@
 #include "fusefs/kernel_notifier.h"
 #include "fusefs/lock_waiters.h"
 #include "fusefs/name_table.h"
+#include "ocfs2-backend/byte_range_locks.h"
 
 namespace ocfsgw::fusefs {
 
@@ -27,6 +28,7 @@ struct MountContext {
   Executor& walks;     ///< For those that wait for names.
   KernelNotifier& notifier;
   LockWaiters& lock_waiters;           ///< For those that wait for locks of files.
+  ocfs2::ByteRangeLocks* ranges;       ///< Null: byte-range locks are the kernel's own business.
   bool has_acls = false;               ///< The source has POSIX ACLs.
   std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.
   OpenFiles files{};
@@ -83,6 +85,7 @@ void AddFileOperations(fuse_lowlevel_ops& ops);
 void AddDirectoryOperations(fuse_lowlevel_ops& ops);
 void AddXattrOperations(fuse_lowlevel_ops& ops);
 void AddIoctlOperations(fuse_lowlevel_ops& ops);
-void AddLockOperations(fuse_lowlevel_ops& ops);
+/// `ranges`: byte-range locks, too.
+void AddLockOperations(fuse_lowlevel_ops& ops, bool ranges);
 
 }  // namespace ocfsgw::fusefs

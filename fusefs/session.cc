@@ -65,7 +65,7 @@ Status CheckMountPoint(const std::string& mountpoint) {
   return {StatusCode::kUnavailable, fmt::format("cannot mount at {}: not a directory", mountpoint)};
 }
 
-fuse_lowlevel_ops Operations() {
+fuse_lowlevel_ops Operations(const MountContext& context) {
   fuse_lowlevel_ops ops{};
   ops.init = Init;
   AddNameOperations(ops);
@@ -74,7 +74,7 @@ fuse_lowlevel_ops Operations() {
   AddDirectoryOperations(ops);
   AddXattrOperations(ops);
   AddIoctlOperations(ops);
-  AddLockOperations(ops);
+  AddLockOperations(ops, context.ranges != nullptr);
   return ops;
 }
 
@@ -93,7 +93,7 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
   add("default_permissions");
   for (const auto& option : options) add(option);
 
-  const fuse_lowlevel_ops ops = Operations();
+  const fuse_lowlevel_ops ops = Operations(*context);
   std::string message;
   mount_message = &message;
   fuse_set_log_func(Log);

@@ -11,7 +11,7 @@ std::string LockName(LockKind kind, uint64_t blkno, uint32_t generation, bool vo
 
 bool IsLockName(std::string_view name) {
   constexpr size_t kLength = 31;
-  return name.size() == kLength && std::string_view("MWOa").find(name[0]) != std::string_view::npos &&
+  return name.size() == kLength && std::string_view("MWOABG").find(name[0]) != std::string_view::npos &&
          name.substr(1, 6) == "000000" &&
          name.find_first_not_of("0123456789abcdef", 1) == std::string_view::npos;
 }

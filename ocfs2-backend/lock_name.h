@@ -6,13 +6,15 @@
 
 namespace ocfsgw::ocfs2 {
 
-/// Which of an inode's cluster locks (OCFS2's: fs/ocfs2/ocfs2_lockid.h).
+/// Which of an OCFS2 inode's cluster locks (fs/ocfs2/ocfs2_lockid.h), or a lock of ours with a letter that
+/// OCFS2 does not use.
 enum class LockKind : char {
-  kMeta = 'M',   ///< Attributes, entries and cached pages: the lease.
-  kWrite = 'W',  ///< Held at EX by a writer around the whole write, O_DIRECT included.
-  kOpen = 'O',   ///< Held at PR by whoever has the inode open: it is not wiped meanwhile.
-  /// Not OCFS2's, whose kinds are capitals: held at EX by the gateway that appends.
-  kAppend = 'a',
+  kMeta = 'M',     ///< Attributes, entries and cached pages: the lease.
+  kWrite = 'W',    ///< Held at EX by a writer around the whole write, O_DIRECT included.
+  kOpen = 'O',     ///< Held at PR by whoever has the inode open: it is not wiped meanwhile.
+  kAppend = 'A',   ///< Held at EX by the gateway that appends.
+  kTable = 'B',    ///< A table of byte-range locks (o2dlm_table_domain.h), by number.
+  kGateway = 'G',  ///< A gateway, by instance: held at EX for as long as it lives.
 };
 
 /// Name of the lock of the inode at block `blkno`: kind, six zeros of padding, 16 hex digits of the block

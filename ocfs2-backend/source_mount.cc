@@ -8,7 +8,9 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <fstream>
 #include <sstream>
 
@@ -62,6 +64,29 @@ uint64_t VolumeRoot(int fd, uint64_t ino) {
   return root;
 }
 
+std::string MountInfo() {
+  std::ostringstream text;
+  text << std::ifstream("/proc/self/mountinfo").rdbuf();
+  return text.str();
+}
+
+/// Undoes what proc(5) does to blanks, backslashes and the like: \040.
+std::string Unescape(const std::string& field) {
+  std::string plain;
+  for (size_t i = 0; i < field.size(); ++i) {
+    int value = 0;
+    const char* const digits = field.data() + i + 1;
+    if (field[i] == '\\' && i + 3 < field.size() &&
+        std::from_chars(digits, digits + 3, value, 8).ptr == digits + 3) {
+      plain += static_cast<char>(value);
+      i += 3;
+    } else {
+      plain += field[i];
+    }
+  }
+  return plain;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SourceMount>> SourceMount::Open(const std::string& path) {
@@ -98,9 +123,7 @@ Result<std::unique_ptr<SourceMount>> SourceMount::Open(const std::string& path) 
   }
   source->volume_ = HashVolume(source->ocfs2_.uuid, fs);
 
-  std::ostringstream mountinfo;
-  mountinfo << std::ifstream("/proc/self/mountinfo").rdbuf();
-  source->super_options_ = FindSuperOptions(mountinfo.str(), st.st_dev);
+  source->super_options_ = FindSuperOptions(MountInfo(), st.st_dev);
   return source;
 }
 
@@ -118,6 +141,38 @@ Status SourceMount::CheckClusterLeases() const {
     }
   }
   return Status::Ok();
+}
+
+Result<UniqueFd> SourceMount::OpenVolumeRoot() const {
+  const auto open = [](int at, const char* path) {
+    return UniqueFd(Retry([&] { return ::openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  };
+  if (ocfs2_.root_ino != 0) {
+    UniqueFd root = open(root_fd(), ".");
+    if (root) return root;
+  }
+  for (const std::string& path : FindRootMounts(MountInfo(), device_)) {
+    const UniqueFd tree = CloneTree(path);
+    UniqueFd root = tree ? open(tree.get(), ".") : open(AT_FDCWD, path.c_str());
+    struct stat st {};
+    if (!root || ::fstat(root.get(), &st) != 0 || st.st_dev != device_) continue;
+    if (VolumeRoot(root.get(), st.st_ino) != 0) return root;
+  }
+  return Status(StatusCode::kUnsupported,
+                "the root of the volume is not mounted here: mount it somewhere, or its root as SOURCE");
+}
+
+std::vector<std::string> FindRootMounts(const std::string& mountinfo, dev_t device) {
+  std::vector<std::string> paths;
+  std::istringstream lines(mountinfo);
+  const std::string wanted = std::to_string(major(device)) + ":" + std::to_string(minor(device));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string id, parent, dev, root, path;
+    words >> id >> parent >> dev >> root >> path;
+    if (dev == wanted && root == "/") paths.push_back(Unescape(path));
+  }
+  return paths;
 }
 
 std::string FindSuperOptions(const std::string& mountinfo, dev_t device) {

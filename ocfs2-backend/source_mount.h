@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/status.h"
@@ -39,6 +40,10 @@ class SourceMount {
   /// not OCFS2, is mounted `coherency=buffered` (O_DIRECT writers then take no lock that a reader could wait
   /// for) or `nocluster`.
   Status CheckClusterLeases() const;
+  /// The volume's root, which may be above the source: through this mount, or another one of the volume that
+  /// can be reached from here. It keeps no mount busy. kUnsupported, with one line for the user, if there is
+  /// none.
+  Result<UniqueFd> OpenVolumeRoot() const;
 
  private:
   SourceMount() = default;
@@ -53,6 +58,10 @@ class SourceMount {
   Ocfs2Info ocfs2_;
   std::string super_options_;  // of the file system, from /proc/self/mountinfo: comma-separated
 };
+
+/// Where the root of the file system `device` is mounted, by the text of /proc/PID/mountinfo; a later mount
+/// may cover one of them.
+std::vector<std::string> FindRootMounts(const std::string& mountinfo, dev_t device);
 
 /// The super block's options of the file system `device` in the text of /proc/PID/mountinfo (proc(5)); empty
 /// if it is not mounted.

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <string>
 
 #include "tests/cluster/gateway.h"
 
@@ -14,7 +15,9 @@ constexpr int kNode = 2;
 constexpr int kSequences = 24;
 constexpr int kSteps = 60;
 
-TEST(PosixDifferential, OnOcfs2TheSameCallsLookTheSame) {
+class PosixDifferential : public testing::TestWithParam<const char*> {};
+
+TEST_P(PosixDifferential, OnOcfs2TheSameCallsLookTheSame) {
   const char* const given =
       std::getenv("OCFSGW_TEST_SEED");  // NOLINT(concurrency-mt-unsafe): nobody calls setenv
   // The same each time, see tests/posix/differential/differential_test.cc.
@@ -24,7 +27,8 @@ TEST(PosixDifferential, OnOcfs2TheSameCallsLookTheSame) {
 
   const Gateway gateway(kNode);
   ASSERT_TRUE(gateway.Unmount().ok());
-  const Outcome mounted = gateway.Mount(/*fresh=*/true, "allow_other,dev,suid");
+  const Outcome mounted =
+      gateway.Mount(/*fresh=*/true, std::string("allow_other,dev,suid,fcntl=") + GetParam());
   ASSERT_TRUE(mounted.ok()) << mounted.output;
   const std::string bare = fmt::format("posix-{}-bare", seed),
                     through = fmt::format("posix-{}-gateway", seed);
@@ -40,6 +44,9 @@ TEST(PosixDifferential, OnOcfs2TheSameCallsLookTheSame) {
   // Without allow_other, as other tests want it.
   EXPECT_TRUE(gateway.Unmount().ok());
 }
+
+INSTANTIATE_TEST_SUITE_P(Fcntl, PosixDifferential, testing::Values("node", "cluster"),
+                         [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
 }  // namespace ocfsgw::cluster

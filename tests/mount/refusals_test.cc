@@ -66,6 +66,18 @@ TEST_F(Refusals, OptionsThatCannotBe) {
   ExpectRefused(gateway_.Mounting("lease=sometimes"), 1, "lease=sometimes");
 }
 
+TEST_F(Refusals, LocksAcrossNodesWithoutACluster) {
+  for (const char* lease : {"none", "local"}) {
+    ExpectRefused(gateway_.Mounting(std::string("fcntl=cluster,lease=") + lease), 1,
+                  "fcntl=cluster needs the lock manager of OCFS2");
+  }
+  const Outcome outcome = gateway_.Mounting("fcntl=cluster,lease=auto,cache_dir=" + gateway_.cache_dir());
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_NE(outcome.err.find("ocfsgw: fcntl=cluster needs OCFS2 and its lock manager"), std::string::npos)
+      << outcome.err;
+  EXPECT_FALSE(gateway_.mounted());
+}
+
 TEST_F(Refusals, SourceMissing) {
   ExpectRefused(Mounting(gateway_.Beside("missing"), gateway_.Mount()), 2, gateway_.Beside("missing"));
 }

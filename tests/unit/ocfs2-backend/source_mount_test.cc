@@ -60,5 +60,16 @@ TEST(SourceMount, SuperOptions) {
   EXPECT_EQ(FindSuperOptions("garbage\n\n - \n", makedev(8, 0)), "");
 }
 
+TEST(SourceMount, RootMounts) {
+  const std::string mountinfo =
+      "26 20 98:0 /sub /mnt/sub rw - ocfs2 /dev/ubda rw\n"
+      "27 20 98:0 / /mnt/a\\040\\134b rw,noatime shared:1 - ocfs2 /dev/ubda rw\n"
+      "28 20 98:1 / /mnt/other rw - ocfs2 /dev/ubdb rw\n"
+      "29 20 98:0 / /mnt/second rw - ocfs2 /dev/ubda rw\n";
+  EXPECT_EQ(FindRootMounts(mountinfo, makedev(98, 0)),
+            (std::vector<std::string>{"/mnt/a \\b", "/mnt/second"}));
+  EXPECT_TRUE(FindRootMounts("garbage\n\n", makedev(98, 0)).empty());
+}
+
 }  // namespace
 }  // namespace ocfsgw::ocfs2
