@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -99,6 +100,8 @@ class Backend {
 
   virtual Result<Found> Lookup(const NodeRef& parent, const std::string& name) = 0;
   virtual Result<FileAttr> Stat(const NodeRef& node) = 0;
+  /// When the inode was made, which never changes; nothing where the file system does not keep it.
+  virtual Result<std::optional<FileTime>> Birth(const NodeRef& /*node*/) { return std::optional<FileTime>(); }
   /// `file` may be an open file of the node, or null.
   virtual Result<FileAttr> SetAttr(const NodeRef& node, const AttrChange& change, BackendFile* file) = 0;
   virtual Result<std::string> ReadLink(const NodeRef& node) = 0;
@@ -112,6 +115,12 @@ class Backend {
   /// the caller may: EEXIST if `flags` has O_EXCL, else ESTALE, on which the kernel looks the name up again.
   virtual Result<Created> Create(const NodeRef& parent, const std::string& name, uint32_t mode, int flags,
                                  const Caller& caller) = 0;
+  /// Creates and opens a regular file without a name, as O_TMPFILE of open(2): it is gone when it is closed
+  /// unless Link has given it one. EOPNOTSUPP where the file system has no such files.
+  virtual Result<Created> CreateUnnamed(const NodeRef& /*directory*/, uint32_t /*mode*/, int /*flags*/,
+                                        const Caller& /*caller*/) {
+    return Status::FromErrno(EOPNOTSUPP, "O_TMPFILE");
+  }
   virtual Result<Found> MakeNode(const NodeRef& parent, const std::string& name, uint32_t mode, uint64_t rdev,
                                  const Caller& caller) = 0;
   virtual Result<Found> MakeDirectory(const NodeRef& parent, const std::string& name, uint32_t mode,

@@ -82,6 +82,14 @@ Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, co
   return changed;
 }
 
+std::pair<Entry, std::unique_ptr<OpenFile>> CoherentFs::NewFile(Mutation& change, Created created,
+                                                                int flags) {
+  const InodePtr inode = leases_.Get(created.found.node);
+  change.Add(inode);
+  return {Entry{inode, created.found.attr, std::nullopt},
+          std::make_unique<OpenFile>(inode, flags, std::move(created.file), nullptr)};
+}
+
 Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation& change,
                                                                        const InodePtr& parent,
                                                                        const std::string& name, uint32_t mode,
@@ -89,10 +97,16 @@ Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation&
   change.Add(parent);
   OCFSGW_ASSIGN_OR_RETURN(Created created,
                           backend_.Create(parent->node, name, mode, flags & ~(O_APPEND | O_DIRECT), caller));
-  const InodePtr inode = leases_.Get(created.found.node);
-  change.Add(inode);
-  return std::make_pair(Entry{inode, created.found.attr, std::nullopt},
-                        std::make_unique<OpenFile>(inode, flags, std::move(created.file), nullptr));
+  return NewFile(change, std::move(created), flags);
+}
+
+Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::CreateUnnamed(Mutation& change,
+                                                                              const InodePtr& directory,
+                                                                              uint32_t mode, int flags,
+                                                                              const Caller& caller) {
+  OCFSGW_ASSIGN_OR_RETURN(
+      Created created, backend_.CreateUnnamed(directory->node, mode, flags & ~(O_APPEND | O_DIRECT), caller));
+  return NewFile(change, std::move(created), flags);
 }
 
 Result<Entry> CoherentFs::MakeNode(Mutation& change, const InodePtr& parent, const std::string& name,

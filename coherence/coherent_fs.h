@@ -94,6 +94,8 @@ class CoherentFs {
                        std::optional<uint32_t>* lease = nullptr);
   /// `since`: when the kernel asked. Waits for what it has to give back first: pages, names.
   Result<Attributes> GetAttr(const InodePtr& inode, TimePoint since = std::chrono::steady_clock::now());
+  /// When the inode was made; nothing if the file system does not keep that. Asks the backend once per inode.
+  Result<std::optional<FileTime>> Birth(const InodePtr& inode);
   /// Whether the kernel would go on with an older, smaller size of this file if it dropped an answer with
   /// this one, see KernelSize; else takes note of it as told. Never blocks.
   bool MayMissSize(const InodePtr& inode, const FileAttr& attr);
@@ -144,6 +146,10 @@ class CoherentFs {
   Result<std::pair<Entry, std::unique_ptr<OpenFile>>> Create(Mutation& change, const InodePtr& parent,
                                                              const std::string& name, uint32_t mode,
                                                              int flags, const Caller& caller);
+  /// A file without a name in the file system of `directory`, see Backend::CreateUnnamed.
+  Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CreateUnnamed(Mutation& change,
+                                                                    const InodePtr& directory, uint32_t mode,
+                                                                    int flags, const Caller& caller);
   Result<Entry> MakeNode(Mutation& change, const InodePtr& parent, const std::string& name, uint32_t mode,
                          uint64_t rdev, const Caller& caller);
   Result<Entry> MakeDirectory(Mutation& change, const InodePtr& parent, const std::string& name,
@@ -187,6 +193,7 @@ class CoherentFs {
                                std::span<std::byte> into);
   // Changes.
   Result<Entry> NewEntry(const Result<Found>& found);
+  std::pair<Entry, std::unique_ptr<OpenFile>> NewFile(Mutation& change, Created created, int flags);
 
   Backend& backend_;
   LeaseTable& leases_;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "fusefs/new_requests.h"
+
 namespace ocfsgw::fusefs {
 namespace {
 
@@ -130,13 +132,23 @@ void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& di
 }
 
 void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,
-               const Result<coherence::Attributes>& known) {
+               const Result<coherence::Attributes>& known, bool statx) {
   if (!known.ok()) {
     ReplyStatus(req, known.status());
     return;
   }
+  MountContext& context = Context(req);
   const struct stat st = ToStat(known->attr);
-  fuse_reply_attr(req, &st, AttrTimeout(Context(req), ino, inode, known->lease));
+  if (!statx) {
+    fuse_reply_attr(req, &st, AttrTimeout(context, ino, inode, known->lease));
+    return;
+  }
+  const auto birth = context.fs.Birth(inode);
+  if (birth.ok()) {
+    ReplyStatx(req, st, *birth, AttrTimeout(context, ino, inode, known->lease));
+  } else {
+    ReplyStatus(req, birth.status());
+  }
 }
 
 coherence::Caller CallerOf(fuse_req_t req, mode_t mode) {

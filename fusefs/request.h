@@ -59,8 +59,9 @@ void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& di
                  std::optional<uint32_t> lease, const Result<coherence::Entry>& entry);
 /// The kernel has forgotten `lookups` lookups of a node.
 void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups);
+/// Answers GETATTR, STATX if `statx`, and SETATTR. Of a STATX it may ask the backend for the time of birth.
 void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,
-               const Result<coherence::Attributes>& known);
+               const Result<coherence::Attributes>& known, bool statx = false);
 
 /// Whether the kernel drops attributes that it asked for before an invalidation, so that it may be told to
 /// trust any: Linux 5.9; 7.32 is the protocol of 5.10.

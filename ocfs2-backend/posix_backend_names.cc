@@ -67,6 +67,23 @@ Result<Created> PosixBackend::Create(const NodeRef& parent, const std::string& n
   if (!fd && errno == EEXIST && (flags & O_EXCL) == 0)
     return Status::FromErrno(ESTALE, name + " appeared meanwhile");
   if (!fd) return Status::LastErrno("create " + name);
+  return CreatedFile(std::move(fd));
+}
+
+Result<Created> PosixBackend::CreateUnnamed(const NodeRef& directory, uint32_t mode, int flags,
+                                            const Caller& caller) {
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd parent, OpenPath(directory));
+  UniqueFd fd;
+  {
+    const ScopedCaller scope(caller);
+    const int open_flags = (flags & ((kOpenFlags & ~O_TRUNC) | O_EXCL)) | O_TMPFILE | O_CLOEXEC;
+    fd = UniqueFd(Retry([&] { return ::openat(parent.get(), ".", open_flags, mode & 07777); }));
+  }
+  if (!fd) return Status::LastErrno("create");
+  return CreatedFile(std::move(fd));
+}
+
+Result<Created> PosixBackend::CreatedFile(UniqueFd fd) const {
   OCFSGW_ASSIGN_OR_RETURN(Found found, Identify(fd.get(), {}));
   auto file = std::make_unique<PosixFile>(found.attr.id, std::move(fd));
   return Created{std::move(found), std::move(file)};

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "tests/kernel.h"
 #include "tests/posix/differential/actor.h"
 
 namespace ocfsgw::posixdiff {
@@ -40,7 +41,7 @@ constexpr int64_t kFuseAllocates = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | 
 using After = Deviation::After;
 
 bool BirthTime(const Step& step, const std::string& bare, const std::string& gateway) {
-  return step.Is("statx") && DifferOnlyIn(bare, gateway, " btime", "");
+  return KernelBefore(6, 6) && step.Is("statx") && DifferOnlyIn(bare, gateway, " btime", "");
 }
 
 bool AllocateMode(const Step& step, const std::string& /*bare*/, const std::string& gateway) {
@@ -48,8 +49,8 @@ bool AllocateMode(const Step& step, const std::string& /*bare*/, const std::stri
 }
 
 bool Temporary(const Step& step, const std::string& bare, const std::string& gateway) {
-  return step.Is("open") && (step.a & O_TMPFILE) == O_TMPFILE && First(bare).starts_with("opened") &&
-         First(gateway).starts_with("-EOPNOTSUPP");
+  return KernelBefore(6, 1) && step.Is("open") && (step.a & O_TMPFILE) == O_TMPFILE &&
+         First(bare).starts_with("opened") && First(gateway).starts_with("-EOPNOTSUPP");
 }
 
 bool Alignment(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
@@ -173,10 +174,10 @@ bool FlagsMapping(const Step& step, const std::string& bare, const std::string& 
 
 const std::array kKnown = {
     Deviation{"statx-btime", BirthTime, After::kGoOn,
-              "libfuse 3.14 has no STATX: the kernel cannot ask for the time of birth"},
+              "before Linux 6.6 the kernel's FUSE does not ask for the time of birth"},
     Deviation{"fallocate-modes", AllocateMode, After::kEnd,
               "the kernel's FUSE refuses collapse, insert and unshare (fuse_file_fallocate)"},
-    Deviation{"tmpfile", Temporary, After::kEnd, "libfuse 3.14 has no TMPFILE"},
+    Deviation{"tmpfile", Temporary, After::kEnd, "before Linux 6.1 the kernel's FUSE has no O_TMPFILE"},
     Deviation{
         "direct-alignment", Alignment, After::kEnd,
         "the kernel's FUSE takes direct transfers of any alignment, and the gateway does them with a buffer"},
