@@ -85,6 +85,15 @@ struct Created {
   std::unique_ptr<BackendFile> file;
 };
 
+/// While it lives, so does the inode, whether or not it has a name. The destructor may free the inode's
+/// space, and block as a removal does. Thread-safe.
+class NodeHold {
+ public:
+  virtual ~NodeHold() = default;
+  /// Whether somebody should go on holding the inode, now that a name of it has been removed.
+  virtual bool Needed() = 0;
+};
+
 /// Blocking calls on the shared file system by inode, below every cache of ours. Thread-safe. Every call may
 /// wait for the cluster's lock manager: never call with a mutex held, nor while holding a lease that is being
 /// recalled (see docs/COHERENCE.md, forced release). Errors are kSystem with the file system's own errno, to
@@ -128,6 +137,9 @@ class Backend {
   virtual Result<Found> MakeSymlink(const NodeRef& parent, const std::string& name, const std::string& target,
                                     const Caller& caller) = 0;
   virtual Result<Found> Link(const NodeRef& node, const NodeRef& parent, const std::string& name) = 0;
+  /// For a node of which a name is about to be removed: it can be used afterwards for as long as it is held.
+  /// Null if it can be used anyway, or cannot be held.
+  virtual std::shared_ptr<NodeHold> Hold(const NodeRef& /*node*/) { return nullptr; }
   virtual Status Unlink(const NodeRef& parent, const std::string& name) = 0;
   virtual Status RemoveDirectory(const NodeRef& parent, const std::string& name) = 0;
   /// `flags` of renameat2(2); `caller` for what RENAME_WHITEOUT makes.

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "coherence/coherent_fs.h"
 
@@ -134,18 +135,26 @@ Result<Entry> CoherentFs::Link(Mutation& change, const InodePtr& inode, const In
   return NewEntry(backend_.Link(inode->node, parent->node, name));
 }
 
+template <typename Remove>
+Status CoherentFs::RemoveName(Mutation& change, const InodePtr& victim, const Remove& remove) {
+  std::shared_ptr<NodeHold> hold = victim ? backend_.Hold(victim->node) : nullptr;
+  OCFSGW_RETURN_IF_ERROR(remove());
+  if (hold && hold->Needed()) change.SetRemoved({victim, std::move(hold)});
+  return Status::Ok();
+}
+
 Status CoherentFs::Unlink(Mutation& change, const InodePtr& parent, const std::string& name) {
   const InodePtr child = ExistingChild(parent, name);
   change.Add(parent);
   if (child) change.Add(child);
-  return backend_.Unlink(parent->node, name);
+  return RemoveName(change, child, [&] { return backend_.Unlink(parent->node, name); });
 }
 
 Status CoherentFs::RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name) {
   const InodePtr child = ExistingChild(parent, name);
   change.Add(parent);
   if (child) change.Add(child);
-  return backend_.RemoveDirectory(parent->node, name);
+  return RemoveName(change, child, [&] { return backend_.RemoveDirectory(parent->node, name); });
 }
 
 Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::string& from_name,
@@ -157,7 +166,9 @@ Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::str
   change.Add(to);
   if (source) change.Add(source);
   if (victim) change.Add(victim);
-  return backend_.Rename(from->node, from_name, to->node, to_name, flags, caller);
+  const bool removes = victim != source && (flags & RENAME_EXCHANGE) == 0;
+  return RemoveName(change, removes ? victim : nullptr,
+                    [&] { return backend_.Rename(from->node, from_name, to->node, to_name, flags, caller); });
 }
 
 Status CoherentFs::SetXattr(Mutation& change, const InodePtr& inode, const std::string& name,

@@ -158,6 +158,7 @@ class CoherentFs {
                             const std::string& target, const Caller& caller);
   Result<Entry> Link(Mutation& change, const InodePtr& inode, const InodePtr& parent,
                      const std::string& name);
+  /// What loses its last name by these three is in Mutation::removed(), to be held for whoever still uses it.
   Status Unlink(Mutation& change, const InodePtr& parent, const std::string& name);
   Status RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name);
   Status Rename(Mutation& change, const InodePtr& from, const std::string& from_name, const InodePtr& to,
@@ -193,6 +194,8 @@ class CoherentFs {
                                std::span<std::byte> into);
   // Changes.
   Result<Entry> NewEntry(const Result<Found>& found);
+  template <typename Remove>
+  Status RemoveName(Mutation& change, const InodePtr& victim, const Remove& remove);
   std::pair<Entry, std::unique_ptr<OpenFile>> NewFile(Mutation& change, Created created, int flags);
 
   Backend& backend_;

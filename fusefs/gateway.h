@@ -75,6 +75,7 @@ class Gateway {
   AsioExecutor acquirers_;
   AsioExecutor timers_;
   AsioExecutor settlers_;
+  AsioExecutor releases_;
   AsioExecutor walks_;
   LockWaiters lock_waiters_{timers_};
   KernelNotifier notifier_;

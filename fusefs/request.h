@@ -25,6 +25,7 @@ struct MountContext {
   NameTable& names;
   Executor& settlers;  ///< For answers that wait for the kernel to give pages back.
   Executor& walks;     ///< For those that wait for names.
+  Executor& releases;  ///< For what the kernel has forgotten.
   KernelNotifier& notifier;
   LockWaiters& lock_waiters;           ///< For those that wait for locks of files.
   bool has_acls = false;               ///< The source has POSIX ACLs.
@@ -57,6 +58,8 @@ void ReplyEntry(fuse_req_t req, const NameAt& at, const Result<coherence::Entry>
 /// `lease` on `directory` is held.
 void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& directory,
                  std::optional<uint32_t> lease, const Result<coherence::Entry>& entry);
+/// What the change has removed stays usable for whoever still has it open. Call before the answer.
+void KeepRemoved(MountContext& context, const coherence::Mutation& change);
 /// The kernel has forgotten `lookups` lookups of a node.
 void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups);
 /// Answers GETATTR, STATX if `statx`, and SETATTR. Of a STATX it may ask the backend for the time of birth.

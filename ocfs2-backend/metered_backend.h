@@ -90,6 +90,9 @@ class MeteredBackend final : public coherence::Backend {
                                        const std::string& target, const coherence::Caller& caller) override;
   Result<coherence::Found> Link(const coherence::NodeRef& node, const coherence::NodeRef& parent,
                                 const std::string& name) override;
+  std::shared_ptr<coherence::NodeHold> Hold(const coherence::NodeRef& node) override {
+    return below_->Hold(node);
+  }
   Status Unlink(const coherence::NodeRef& parent, const std::string& name) override;
   Status RemoveDirectory(const coherence::NodeRef& parent, const std::string& name) override;
   Status Rename(const coherence::NodeRef& from, const std::string& from_name, const coherence::NodeRef& to,

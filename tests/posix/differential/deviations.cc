@@ -211,9 +211,8 @@ const std::array kKnown = {
         "set-group-id-without-execute", SetGroupIdKept, After::kEnd,
         "the kernel's FUSE keeps set-group-ID where the group may not execute; others take it from files "
         "that somebody changes who is not in the group"},
-    Deviation{
-        "removed-directory", Removed, After::kEnd,
-        "the gateway holds no descriptor for an open directory, FIFO or O_PATH: ESTALE when it was removed"},
+    Deviation{"removed-large-file", Removed, After::kEnd,
+              "the space of a large file is free when it was removed: O_PATH descriptors of it are stale"},
     Deviation{"inode-flags-order", FlagsOrder, After::kGoOn,
               "the kernel does not know of the flags: where several errors apply, another one comes first"},
     Deviation{"inode-flags-mapping", FlagsMapping, After::kEnd,
