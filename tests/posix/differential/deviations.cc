@@ -57,6 +57,11 @@ bool Alignment(const Step& /*step*/, const std::string& bare, const std::string&
   return First(bare).starts_with("-EINVAL") && First(bare).ends_with(kDirectMark) && !IsError(gateway);
 }
 
+bool AlignmentOrder(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
+  return First(bare).starts_with("-EINVAL") && First(bare).ends_with(kDirectMark) &&
+         First(gateway).starts_with("-EFBIG");
+}
+
 bool DirectMapping(const Step& step, const std::string& bare, const std::string& gateway) {
   return step.Is("mmap") && First(bare).starts_with("mapped") && First(gateway).starts_with("-ENODEV");
 }
@@ -157,6 +162,12 @@ bool FlagsOrder(const Step& /*step*/, const std::string& bare, const std::string
   return bare.starts_with("-EPERM") && FirstWithMark(bare).ends_with(kFlagsMark) && IsError(gateway);
 }
 
+bool FlagsSetIds(const Step& /*step*/, const std::string& bare, const std::string& gateway) {
+  return !IsError(bare) && FirstWithMark(bare).ends_with(kFlagsMark) && gateway.starts_with("-EPERM") &&
+         FirstWithMark(gateway).ends_with(kFlagsMark) && (SetIds(gateway) & (S_ISUID | S_ISGID)) != 0 &&
+         (SetIds(bare) & S_ISUID) == 0;
+}
+
 bool FlagsAccess(const Step& step, const std::string& bare, const std::string& gateway) {
   return (step.Is("access") || step.Is("faccessat2")) && Flagged(bare, "-EPERM") && Flagged(gateway, "0");
 }
@@ -181,6 +192,8 @@ const std::array kKnown = {
     Deviation{
         "direct-alignment", Alignment, After::kEnd,
         "the kernel's FUSE takes direct transfers of any alignment, and the gateway does them with a buffer"},
+    Deviation{"direct-alignment-order", AlignmentOrder, After::kGoOn,
+              "as before: where RLIMIT_FSIZE is exceeded, too, only that is an error"},
     Deviation{
         "direct-mapping", DirectMapping, After::kEnd,
         "libfuse 3.14 has no DIRECT_IO_ALLOW_MMAP: shared mappings of files opened with O_DIRECT, or to be "
@@ -217,6 +230,10 @@ const std::array kKnown = {
               "the kernel does not know of the flags: where several errors apply, another one comes first"},
     Deviation{"inode-flags-mapping", FlagsMapping, After::kEnd,
               "the kernel does not know of the flags: an append-only file can be mapped shared and writable"},
+    Deviation{
+        "inode-flags-set-id", FlagsSetIds, After::kEnd,
+        "the kernel's FUSE has the set-id bits taken away by a change of the mode, which a file that has "
+        "become append-only or immutable while open refuses"},
     Deviation{"inode-flags-access", FlagsAccess, After::kGoOn,
               "the kernel does not know of the flags: access(2) goes by the mode"},
     Deviation{
