@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -90,6 +91,15 @@ struct Created {
   std::unique_ptr<BackendFile> file;
 };
 
+/// While it lives, so does the inode, whether or not it has a name. The destructor may free the inode's
+/// space, and block as a removal does. Thread-safe.
+class NodeHold {
+ public:
+  virtual ~NodeHold() = default;
+  /// Whether somebody should go on holding the inode, now that a name of it has been removed.
+  virtual bool Needed() = 0;
+};
+
 /// Blocking calls on the shared file system by inode, below every cache of ours. Thread-safe. Every call may
 /// wait for the cluster's lock manager: never call with a mutex held, nor while holding a lease that is being
 /// recalled (see docs/COHERENCE.md, forced release). Errors are kSystem with the file system's own errno, to
@@ -105,6 +115,8 @@ class Backend {
 
   virtual Result<Found> Lookup(const NodeRef& parent, const std::string& name) = 0;
   virtual Result<FileAttr> Stat(const NodeRef& node) = 0;
+  /// When the inode was made, which never changes; nothing where the file system does not keep it.
+  virtual Result<std::optional<FileTime>> Birth(const NodeRef& /*node*/) { return std::optional<FileTime>(); }
   /// `file` may be an open file of the node, or null.
   virtual Result<FileAttr> SetAttr(const NodeRef& node, const AttrChange& change, BackendFile* file) = 0;
   virtual Result<std::string> ReadLink(const NodeRef& node) = 0;
@@ -118,6 +130,12 @@ class Backend {
   /// the caller may: EEXIST if `flags` has O_EXCL, else ESTALE, on which the kernel looks the name up again.
   virtual Result<Created> Create(const NodeRef& parent, const std::string& name, uint32_t mode, int flags,
                                  const Caller& caller) = 0;
+  /// Creates and opens a regular file without a name, as O_TMPFILE of open(2): it is gone when it is closed
+  /// unless Link has given it one. EOPNOTSUPP where the file system has no such files.
+  virtual Result<Created> CreateUnnamed(const NodeRef& /*directory*/, uint32_t /*mode*/, int /*flags*/,
+                                        const Caller& /*caller*/) {
+    return Status::FromErrno(EOPNOTSUPP, "O_TMPFILE");
+  }
   virtual Result<Found> MakeNode(const NodeRef& parent, const std::string& name, uint32_t mode, uint64_t rdev,
                                  const Caller& caller) = 0;
   virtual Result<Found> MakeDirectory(const NodeRef& parent, const std::string& name, uint32_t mode,
@@ -127,6 +145,9 @@ class Backend {
   /// `places`: names that the node may have, for a file system that links only what it reaches by its name.
   virtual Result<Found> Link(const NodeRef& node, const std::vector<Place>& places, const NodeRef& parent,
                              const std::string& name) = 0;
+  /// For a node of which a name is about to be removed: it can be used afterwards for as long as it is held.
+  /// Null if it can be used anyway, or cannot be held.
+  virtual std::shared_ptr<NodeHold> Hold(const NodeRef& /*node*/) { return nullptr; }
   virtual Status Unlink(const NodeRef& parent, const std::string& name) = 0;
   virtual Status RemoveDirectory(const NodeRef& parent, const std::string& name) = 0;
   /// `flags` of renameat2(2); `caller` for what RENAME_WHITEOUT makes.

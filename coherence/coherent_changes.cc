@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "coherence/coherent_fs.h"
 
@@ -91,6 +92,14 @@ Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, co
   return changed;
 }
 
+std::pair<Entry, std::unique_ptr<OpenFile>> CoherentFs::NewFile(Mutation& change, Created created,
+                                                                int flags) {
+  const InodePtr inode = leases_.Get(created.found.node);
+  change.Add(inode);
+  return {Entry{inode, created.found.attr, std::nullopt},
+          std::make_unique<OpenFile>(inode, flags, std::move(created.file), nullptr)};
+}
+
 Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation& change,
                                                                        const InodePtr& parent,
                                                                        const std::string& name, uint32_t mode,
@@ -98,10 +107,16 @@ Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation&
   change.Add(parent);
   OCFSGW_ASSIGN_OR_RETURN(Created created,
                           backend_.Create(parent->node, name, mode, flags & ~(O_APPEND | O_DIRECT), caller));
-  const InodePtr inode = leases_.Get(created.found.node);
-  change.Add(inode);
-  return std::make_pair(Entry{inode, created.found.attr, std::nullopt},
-                        std::make_unique<OpenFile>(inode, flags, std::move(created.file), nullptr));
+  return NewFile(change, std::move(created), flags);
+}
+
+Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::CreateUnnamed(Mutation& change,
+                                                                              const InodePtr& directory,
+                                                                              uint32_t mode, int flags,
+                                                                              const Caller& caller) {
+  OCFSGW_ASSIGN_OR_RETURN(
+      Created created, backend_.CreateUnnamed(directory->node, mode, flags & ~(O_APPEND | O_DIRECT), caller));
+  return NewFile(change, std::move(created), flags);
 }
 
 Result<Entry> CoherentFs::MakeNode(Mutation& change, const InodePtr& parent, const std::string& name,
@@ -129,18 +144,26 @@ Result<Entry> CoherentFs::Link(Mutation& change, const InodePtr& inode, const st
   return NewEntry(backend_.Link(inode->node, places, parent->node, name));
 }
 
+template <typename Remove>
+Status CoherentFs::RemoveName(Mutation& change, const InodePtr& victim, const Remove& remove) {
+  std::shared_ptr<NodeHold> hold = victim ? backend_.Hold(victim->node) : nullptr;
+  OCFSGW_RETURN_IF_ERROR(remove());
+  if (hold && hold->Needed()) change.SetRemoved({victim, std::move(hold)});
+  return Status::Ok();
+}
+
 Status CoherentFs::Unlink(Mutation& change, const InodePtr& parent, const std::string& name) {
   const InodePtr child = ExistingChild(parent, name);
   change.Add(parent);
   if (child) change.Add(child);
-  return backend_.Unlink(parent->node, name);
+  return RemoveName(change, child, [&] { return backend_.Unlink(parent->node, name); });
 }
 
 Status CoherentFs::RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name) {
   const InodePtr child = ExistingChild(parent, name);
   change.Add(parent);
   if (child) change.Add(child);
-  return backend_.RemoveDirectory(parent->node, name);
+  return RemoveName(change, child, [&] { return backend_.RemoveDirectory(parent->node, name); });
 }
 
 Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::string& from_name,
@@ -152,7 +175,9 @@ Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::str
   change.Add(to);
   if (source) change.Add(source);
   if (victim) change.Add(victim);
-  return backend_.Rename(from->node, from_name, to->node, to_name, flags, caller);
+  const bool removes = victim != source && (flags & RENAME_EXCHANGE) == 0;
+  return RemoveName(change, removes ? victim : nullptr,
+                    [&] { return backend_.Rename(from->node, from_name, to->node, to_name, flags, caller); });
 }
 
 Status CoherentFs::SetXattr(Mutation& change, const InodePtr& inode, const std::string& name,

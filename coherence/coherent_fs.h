@@ -95,6 +95,8 @@ class CoherentFs {
                        std::optional<uint32_t>* lease = nullptr);
   /// `since`: when the kernel asked. Waits for what it has to give back first: pages, names.
   Result<Attributes> GetAttr(const InodePtr& inode, TimePoint since = std::chrono::steady_clock::now());
+  /// When the inode was made; nothing if the file system does not keep that. Asks the backend once per inode.
+  Result<std::optional<FileTime>> Birth(const InodePtr& inode);
   /// Whether the kernel would go on with an older, smaller size of this file if it dropped an answer with
   /// this one, see KernelSize; else takes note of it as told. Never blocks.
   bool MayMissSize(const InodePtr& inode, const FileAttr& attr);
@@ -145,6 +147,10 @@ class CoherentFs {
   Result<std::pair<Entry, std::unique_ptr<OpenFile>>> Create(Mutation& change, const InodePtr& parent,
                                                              const std::string& name, uint32_t mode,
                                                              int flags, const Caller& caller);
+  /// A file without a name in the file system of `directory`, see Backend::CreateUnnamed.
+  Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CreateUnnamed(Mutation& change,
+                                                                    const InodePtr& directory, uint32_t mode,
+                                                                    int flags, const Caller& caller);
   Result<Entry> MakeNode(Mutation& change, const InodePtr& parent, const std::string& name, uint32_t mode,
                          uint64_t rdev, const Caller& caller);
   Result<Entry> MakeDirectory(Mutation& change, const InodePtr& parent, const std::string& name,
@@ -154,6 +160,7 @@ class CoherentFs {
   /// `places`: where the kernel has the inode.
   Result<Entry> Link(Mutation& change, const InodePtr& inode, const std::vector<Place>& places,
                      const InodePtr& parent, const std::string& name);
+  /// What loses its last name by these three is in Mutation::removed(), to be held for whoever still uses it.
   Status Unlink(Mutation& change, const InodePtr& parent, const std::string& name);
   Status RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name);
   Status Rename(Mutation& change, const InodePtr& from, const std::string& from_name, const InodePtr& to,
@@ -190,6 +197,9 @@ class CoherentFs {
   // Changes.
   std::unique_ptr<AppendLock> LockAppends(const InodePtr& inode, BackendFile& file);
   Result<Entry> NewEntry(const Result<Found>& found);
+  template <typename Remove>
+  Status RemoveName(Mutation& change, const InodePtr& victim, const Remove& remove);
+  std::pair<Entry, std::unique_ptr<OpenFile>> NewFile(Mutation& change, Created created, int flags);
 
   Backend& backend_;
   LeaseTable& leases_;

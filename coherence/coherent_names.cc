@@ -180,6 +180,17 @@ Result<Entry> CoherentFs::LookupInBackend(const InodePtr& parent, const LeaseVie
   return Entry{leases_.Get(found->node), found->attr, std::nullopt};
 }
 
+Result<std::optional<FileTime>> CoherentFs::Birth(const InodePtr& inode) {
+  {
+    MutexLock lock(inode->mutex);
+    if (inode->birth) return *inode->birth;
+  }
+  OCFSGW_ASSIGN_OR_RETURN(const std::optional<FileTime> birth, backend_.Birth(inode->node));
+  MutexLock lock(inode->mutex);
+  inode->birth = birth;
+  return birth;
+}
+
 Result<std::string> CoherentFs::ReadLink(const InodePtr& inode) {
   const auto view = leases_.Want(inode, Urgency::kMetadata);
   if (view && view->settled) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/ids.h"
@@ -68,6 +69,9 @@ struct Inode {
   NameRefusals refusals GUARDED_BY(mutex);   ///< Of a directory.
   uint64_t hurried GUARDED_BY(mutex) = 0;    ///< Up to this mark false names are being taken back first.
   bool reviving GUARDED_BY(mutex) = false;   ///< Somebody compares its names, see CoherentFs::ReviveNames.
+
+  /// When it was made, if the file system knows; not set: nobody has asked it yet.
+  std::optional<std::optional<FileTime>> birth GUARDED_BY(mutex);
 
   bool in_lru GUARDED_BY(mutex) = false;  ///< Present in LeaseTable's list, at `lru_position`.
   std::list<std::shared_ptr<Inode>>::iterator lru_position GUARDED_BY(mutex);

@@ -52,6 +52,18 @@ void LeaseTable::SweepIdle() {
   }
 }
 
+bool LeaseTable::HeldOfNoName(const Inode& inode) const {
+  MutexLock lock(inode.mutex);
+  return inode.state.held() && inode.attr.nlink == 0;
+}
+
+void LeaseTable::GiveBackOfNoName(const InodePtr& inode) {
+  Step(inode, [](Inode& i) REQUIRES(i.mutex) {
+    const bool gone = i.state.held() && i.attr.nlink == 0;
+    return gone ? i.state.OnRecall(TimePoint::min(), MayGoAtOnce(i)) : LeaseActions{};
+  });
+}
+
 void LeaseTable::OnLeasesLost(const std::string& why) {
   losses_.fetch_add(1);  // from here on nothing is served under any of them, see Void
   log::Warning("all leases are lost: {}; reads go to the shared file system", why);

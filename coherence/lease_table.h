@@ -72,6 +72,10 @@ class LeaseTable final : public LeaseListener {
   std::optional<LeaseView> Want(const InodePtr& inode, Urgency urgency);
   /// From now on leases are given back after config().lease_idle. Call once.
   void StartIdleSweep();
+  /// Whether a lease is held of an inode that has no name: it may be all that keeps the inode's space.
+  bool HeldOfNoName(const Inode& inode) const;
+  /// Gives such a lease back; call when the kernel has forgotten the inode.
+  void GiveBackOfNoName(const InodePtr& inode);
   /// Ends what max_staleness allows for this inode: what is known turned out to be of no use.
   void EndStaleness(const InodePtr& inode);
   /// A view if the lease is held now. Never blocks.

@@ -30,6 +30,13 @@ class Mutation {
   Mutation& operator=(const Mutation&) = delete;
 
   void Add(const InodePtr& inode) { AddPart({inode, std::nullopt, false, 0}); }
+  /// What lost its last name by this change.
+  struct Removed {
+    InodePtr inode;
+    std::shared_ptr<NodeHold> hold;
+  };
+  const std::optional<Removed>& removed() const { return removed_; }
+  void SetRemoved(Removed removed) { removed_ = std::move(removed); }
   /// A WRITE through the page cache: the kernel holds the pages of `range`, and keeps what is written in
   /// them. They are suspect from now on; invalidations leave them out until the request is answered.
   void AddPages(const InodePtr& inode, ByteRange range) { AddPart({inode, range, true, 0}); }
@@ -72,6 +79,7 @@ class Mutation {
 
   LeaseTable& leases_;
   std::vector<Part> parts_;
+  std::optional<Removed> removed_;
 };
 
 }  // namespace ocfsgw::coherence

@@ -24,6 +24,8 @@ constexpr size_t kAcquireQueueMax = 65536;
 /// GETATTRs that wait for the kernel to give pages back; each waits for half the recall deadline at most.
 constexpr size_t kSettleThreads = 16;
 constexpr size_t kSettleQueueMax = 65536;
+/// Holds of removed inodes being dropped; each may free the inode's space.
+constexpr size_t kReleaseThreads = 2;
 /// Longest hold-off, as a multiple of the shortest: with the default 30 s, what nfsd waits before it
 /// delegates again.
 constexpr int kHoldOffGrowth = 60;
@@ -49,6 +51,7 @@ Gateway::Gateway(MountOptions options, SharedState* shared)
       acquirers_({.name = "acquire", .threads = kAcquireThreads, .queue_max = kAcquireQueueMax}),
       timers_({.name = "timers", .threads = 1}),
       settlers_({.name = "settle", .threads = kSettleThreads, .queue_max = kSettleQueueMax}),
+      releases_({.name = "release", .threads = kReleaseThreads, .queue_max = InodeTable::kHoldsMax}),
       walks_({.name = "walks", .threads = kSettleThreads, .queue_max = kSettleQueueMax}) {
   metrics_
       .AddCounter("ocfsgw_restarts_total",
@@ -114,8 +117,8 @@ Status Gateway::Mount() {
   if (shared_ != nullptr) grants_ = std::make_unique<GrantTable>(shared_->grants);
   inodes_ = std::make_unique<InodeTable>(root.inode, grants_.get());
   names_ = std::make_unique<NameTable>(options_.trust_names);
-  context_.reset(new MountContext{*fs_, *inodes_, *names_, settlers_, walks_, notifier_, lock_waiters_,
-                                  ranges_.get(), backend_->HasAcls()});
+  context_.reset(new MountContext{*fs_, *inodes_, *names_, settlers_, walks_, releases_, notifier_,
+                                  lock_waiters_, ranges_.get(), backend_->HasAcls()});
   metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
                     [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
@@ -199,6 +202,7 @@ Gateway::~Gateway() {
   acquirers_.Stop();
   timers_.Stop();
   ranges_.reset();
+  releases_.Stop();
   context_.reset();
   names_.reset();
   inodes_.reset();

@@ -76,6 +76,7 @@ class Gateway {
   AsioExecutor acquirers_;
   AsioExecutor timers_;
   AsioExecutor settlers_;
+  AsioExecutor releases_;
   AsioExecutor walks_;
   LockWaiters lock_waiters_{timers_};
   std::unique_ptr<ocfs2::ByteRangeLocks> ranges_;

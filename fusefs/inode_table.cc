@@ -32,17 +32,29 @@ fuse_entry_param InodeTable::Remember(const coherence::Entry& entry, bool* first
   return param;
 }
 
-bool InodeTable::Forget(fuse_ino_t ino, uint64_t lookups) {
-  coherence::InodePtr dropped;  // destroyed outside of the mutex
+std::optional<InodeTable::Forgotten> InodeTable::Forget(fuse_ino_t ino, uint64_t lookups) {
   MutexLock lock(mutex_);
   const auto it = by_ino_.find(ino);
-  if (it == by_ino_.end() || ino == FUSE_ROOT_ID) return false;
-  it->second.lookups -= std::min(lookups, it->second.lookups);
-  if (it->second.lookups > 0) return false;
-  dropped = std::move(it->second.inode);
-  if (grants_ != nullptr) grants_->Remove(it->second.slot);
-  by_id_.erase(dropped->id());
+  if (it == by_ino_.end() || ino == FUSE_ROOT_ID) return std::nullopt;
+  Known& known = it->second;
+  known.lookups -= std::min(lookups, known.lookups);
+  if (known.lookups > 0) return std::nullopt;
+  Forgotten forgotten{std::move(known.inode), std::move(known.hold)};
+  if (forgotten.hold) --holds_;
+  if (grants_ != nullptr) grants_->Remove(known.slot);
+  by_id_.erase(forgotten.inode->id());
   by_ino_.erase(it);
+  return forgotten;
+}
+
+bool InodeTable::Keep(InodeId id, const std::shared_ptr<coherence::NodeHold>& hold) {
+  MutexLock lock(mutex_);
+  const auto known = by_id_.find(id);
+  if (known == by_id_.end() || holds_ >= kHoldsMax) return false;
+  auto& place = by_ino_[known->second].hold;
+  if (place) return true;
+  place = hold;
+  ++holds_;
   return true;
 }
 

@@ -3,6 +3,7 @@
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
 
+#include <memory>
 #include <optional>
 #include <unordered_map>
 
@@ -20,6 +21,9 @@ namespace ocfsgw::fusefs {
 /// 3. A guarded id is in the guardian's table from before the kernel learns it until the kernel forgets it.
 class InodeTable {
  public:
+  /// Each costs a descriptor.
+  static constexpr size_t kHoldsMax = 512;
+
   /// `grants`: the guardian's table; null: there is no guardian. Outlives this one.
   explicit InodeTable(coherence::InodePtr root, GrantTable* grants = nullptr);
 
@@ -27,8 +31,16 @@ class InodeTable {
   coherence::InodePtr Get(fuse_ino_t ino) const;
   /// Counts one lookup of the inode; what the kernel is to be told of it. `first`: it had no id before.
   fuse_entry_param Remember(const coherence::Entry& entry, bool* first = nullptr);
-  /// True if the kernel does not know the id any more.
-  bool Forget(fuse_ino_t ino, uint64_t lookups);
+  /// An inode that the kernel does not know any more.
+  struct Forgotten {
+    coherence::InodePtr inode;
+    std::shared_ptr<coherence::NodeHold> hold;  ///< What Keep was given, or null.
+  };
+  /// Nothing if the kernel still knows the id. The destructor of what is returned may block.
+  std::optional<Forgotten> Forget(fuse_ino_t ino, uint64_t lookups);
+  /// Keeps the hold of an inode that has no name left until the kernel forgets it. False: the kernel does not
+  /// know it now, or kHoldsMax are kept.
+  bool Keep(InodeId id, const std::shared_ptr<coherence::NodeHold>& hold);
   /// The id under which the kernel knows the inode at present.
   std::optional<fuse_ino_t> IdOf(InodeId id) const;
   /// Whether somebody will take back what the kernel is granted for this id, should this process die. If not,
@@ -41,6 +53,7 @@ class InodeTable {
     coherence::InodePtr inode;
     uint64_t lookups = 0;
     uint32_t slot = GrantTable::kNone;
+    std::shared_ptr<coherence::NodeHold> hold{};
   };
   uint32_t Guard(fuse_ino_t ino) REQUIRES(mutex_) {
     return grants_ == nullptr ? GrantTable::kNone : grants_->Add(ino);
@@ -48,6 +61,7 @@ class InodeTable {
 
   mutable Mutex mutex_;
   GrantTable* const grants_ PT_GUARDED_BY(mutex_);
+  size_t holds_ GUARDED_BY(mutex_) = 0;
   fuse_ino_t next_ GUARDED_BY(mutex_) = FUSE_ROOT_ID + 1;
   std::unordered_map<fuse_ino_t, Known> by_ino_ GUARDED_BY(mutex_);
   std::unordered_map<InodeId, fuse_ino_t> by_id_ GUARDED_BY(mutex_);

@@ -1,8 +1,9 @@
-// GETATTR, SETATTR, READLINK, STATFS.
+// GETATTR and STATX, SETATTR, READLINK, STATFS.
 
 #include <cerrno>
 
 #include "fusefs/file_handle.h"
+#include "fusefs/new_requests.h"
 #include "fusefs/request.h"
 
 namespace ocfsgw::fusefs {
@@ -12,18 +13,27 @@ using coherence::AttrChange;
 using coherence::FileTime;
 using coherence::InodePtr;
 
+/// A GETATTR or STATX.
+struct Question {
+  fuse_req_t req;
+  fuse_ino_t ino;
+  InodePtr inode;
+  coherence::OpenFile* file;  ///< Open, or null. The kernel waits with it until it has the answer.
+  bool statx;
+};
+
 /// Answers, and where the kernel may drop the answer sees to it that it knows how long the file is.
 /// REQUIRES: on one of the executors' threads if the latter is wanted, as `may_store` says. False: it is, and
 /// nothing has been answered.
-bool Answer(fuse_req_t req, fuse_ino_t ino, const InodePtr& inode, coherence::OpenFile* file,
-            const Result<coherence::Attributes>& known, bool may_store) {
-  MountContext& context = Context(req);
-  if (known.ok() && context.fs.MayMissSize(inode, known->attr)) {
+bool Answer(const Question& asked, const Result<coherence::Attributes>& known, bool may_store) {
+  MountContext& context = Context(asked.req);
+  if (known.ok() && context.fs.MayMissSize(asked.inode, known->attr)) {
     if (!may_store) return false;
-    context.fs.TellSize(inode, file, known->attr.size,
-                        [&](uint64_t offset, std::byte last) { context.notifier.Store(ino, offset, last); });
+    context.fs.TellSize(asked.inode, asked.file, known->attr.size, [&](uint64_t offset, std::byte last) {
+      context.notifier.Store(asked.ino, offset, last);
+    });
   }
-  ReplyAttr(req, ino, inode, known);
+  ReplyAttr(asked.req, asked.ino, asked.inode, known, asked.statx);
   return true;
 }
 
@@ -33,21 +43,24 @@ void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   MountContext& context = Context(req);
   coherence::LeaseTable& leases = context.fs.leases();
   const bool is_directory = leases.IsDirectory(*inode);
-  // The kernel waits with the handle until it has the answer.
-  coherence::OpenFile* const file = fi != nullptr && !is_directory ? &OpenFiles::Of(fi) : nullptr;
+  const Question asked{.req = req,
+                       .ino = ino,
+                       .inode = inode,
+                       .file = fi != nullptr && !is_directory ? &OpenFiles::Of(fi) : nullptr,
+                       .statx = IsStatx()};
   // The answer has to wait for what the kernel gives back only when other requests are answered: not here,
   // where the last worker may be needed for them.
   Executor& waiters = is_directory ? context.walks : context.settlers;
   const TimePoint since = std::chrono::steady_clock::now();
-  if (!leases.Settled(*inode) && waiters.Post([req, ino, inode, file, &context, since] {
-        Answer(req, ino, inode, file, context.fs.GetAttr(inode, since), true);
+  if (!leases.Settled(*inode) && waiters.Post([asked, &context, since] {
+        Answer(asked, context.fs.GetAttr(asked.inode, since), true);
       })) {
     return;
   }
   const auto known = context.fs.GetAttr(inode, since);
-  if (Answer(req, ino, inode, file, known, false)) return;
-  if (!waiters.Post([req, ino, inode, file, known] { Answer(req, ino, inode, file, known, true); })) {
-    ReplyAttr(req, ino, inode, known);
+  if (Answer(asked, known, false)) return;
+  if (!waiters.Post([asked, known] { Answer(asked, known, true); })) {
+    ReplyAttr(req, ino, inode, known, asked.statx);
   }
 }
 

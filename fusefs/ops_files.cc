@@ -1,4 +1,4 @@
-// OPEN, CREATE, READ, WRITE and what else works on an open file.
+// OPEN, CREATE and TMPFILE, READ, WRITE and what else works on an open file.
 
 #include <fcntl.h>
 
@@ -43,8 +43,10 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   MountContext& context = Context(req);
+  const bool named = (fi->flags & O_TMPFILE) != O_TMPFILE;  // see ReceiveNewRequests
   Mutation change(context.fs.leases());
-  auto created = context.fs.Create(change, inode, name, mode, fi->flags, CallerOf(req, mode));
+  auto created = named ? context.fs.Create(change, inode, name, mode, fi->flags, CallerOf(req, mode))
+                       : context.fs.CreateUnnamed(change, inode, mode, fi->flags, CallerOf(req, mode));
   if (!created.ok()) {
     ReplyStatus(req, created.status());
     return;
@@ -52,7 +54,7 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
   Describe(context, *created->second, fi);
   fi->fh = context.files.Add(std::move(created->second));
   const fuse_entry_param param = context.inodes.Remember(created->first);
-  context.names.Change(parent, name, param.ino);
+  if (named) context.names.Change(parent, name, param.ino);
   if (fuse_reply_create(req, &param, fi) != 0) {
     ForgetNode(context, param.ino, 1);
     context.files.Remove(fi->fh);

@@ -73,7 +73,8 @@ void Link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char* new
   ReplyEntry(req, {new_parent, new_name}, context.fs.Link(change, inode, places, parent, new_name));
 }
 
-void ReplyRemoval(fuse_req_t req, const NameAt& at, const Status& status) {
+void ReplyRemoval(fuse_req_t req, const NameAt& at, const Mutation& change, const Status& status) {
+  KeepRemoved(Context(req), change);
   if (status.ok()) Context(req).names.Change(at.directory, at.name, NameTable::kMissing);
   ReplyStatus(req, status);
 }
@@ -82,14 +83,14 @@ void Unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   Mutation change(Context(req).fs.leases());
-  ReplyRemoval(req, {parent, name}, Context(req).fs.Unlink(change, inode, name));
+  ReplyRemoval(req, {parent, name}, change, Context(req).fs.Unlink(change, inode, name));
 }
 
 void RemoveDirectory(fuse_req_t req, fuse_ino_t parent, const char* name) {
   const InodePtr inode = InodeOf(req, parent);
   if (!inode) return;
   Mutation change(Context(req).fs.leases());
-  ReplyRemoval(req, {parent, name}, Context(req).fs.RemoveDirectory(change, inode, name));
+  ReplyRemoval(req, {parent, name}, change, Context(req).fs.RemoveDirectory(change, inode, name));
 }
 
 void Rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_parent, const char* new_name,
@@ -105,6 +106,7 @@ void Rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_
   if (context.names.Trusted(parent, name)) change.AddNames(to);
   if (exchange && context.names.Trusted(new_parent, new_name)) change.AddNames(from);
   const Status status = context.fs.Rename(change, from, name, to, new_name, flags, CallerOf(req));
+  KeepRemoved(context, change);
   if (status.ok()) context.names.Move(parent, name, new_parent, new_name, exchange);
   ReplyStatus(req, status);
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "fusefs/new_requests.h"
+
 namespace ocfsgw::fusefs {
 namespace {
 
@@ -91,7 +93,22 @@ struct stat ToStat(const coherence::FileAttr& attr) {
 void ReplyStatus(fuse_req_t req, const Status& status) { fuse_reply_err(req, ToErrno(status)); }
 
 void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups) {
-  if (context.inodes.Forget(ino, lookups)) context.names.Forget(ino);
+  auto forgotten = context.inodes.Forget(ino, lookups);
+  if (!forgotten) return;
+  context.names.Forget(ino);
+  coherence::LeaseTable& leases = context.fs.leases();
+  if (!forgotten->hold && !leases.HeldOfNoName(*forgotten->inode)) return;
+  const auto removed = std::make_shared<InodeTable::Forgotten>(*std::move(forgotten));
+  const auto drop = [&leases, removed] {
+    leases.GiveBackOfNoName(removed->inode);
+    removed->hold.reset();
+  };
+  // Space may be freed by it, and libfuse starts no worker in place of one that handles FORGET.
+  if (!context.releases.Post(drop)) drop();
+}
+
+void KeepRemoved(MountContext& context, const coherence::Mutation& change) {
+  if (const auto& removed = change.removed()) context.inodes.Keep(removed->inode->id(), removed->hold);
 }
 
 void ReplyEntry(fuse_req_t req, const NameAt& at, const Result<coherence::Entry>& entry) {
@@ -130,13 +147,23 @@ void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& di
 }
 
 void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,
-               const Result<coherence::Attributes>& known) {
+               const Result<coherence::Attributes>& known, bool statx) {
   if (!known.ok()) {
     ReplyStatus(req, known.status());
     return;
   }
+  MountContext& context = Context(req);
   const struct stat st = ToStat(known->attr);
-  fuse_reply_attr(req, &st, AttrTimeout(Context(req), ino, inode, known->lease));
+  if (!statx) {
+    fuse_reply_attr(req, &st, AttrTimeout(context, ino, inode, known->lease));
+    return;
+  }
+  const auto birth = context.fs.Birth(inode);
+  if (birth.ok()) {
+    ReplyStatx(req, st, *birth, AttrTimeout(context, ino, inode, known->lease));
+  } else {
+    ReplyStatus(req, birth.status());
+  }
 }
 
 coherence::Caller CallerOf(fuse_req_t req, mode_t mode) {

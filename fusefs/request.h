@@ -26,6 +26,7 @@ struct MountContext {
   NameTable& names;
   Executor& settlers;  ///< For answers that wait for the kernel to give pages back.
   Executor& walks;     ///< For those that wait for names.
+  Executor& releases;  ///< For what the kernel has forgotten.
   KernelNotifier& notifier;
   LockWaiters& lock_waiters;           ///< For those that wait for locks of files.
   ocfs2::ByteRangeLocks* ranges;       ///< Null: byte-range locks are the kernel's own business.
@@ -59,10 +60,13 @@ void ReplyEntry(fuse_req_t req, const NameAt& at, const Result<coherence::Entry>
 /// `lease` on `directory` is held.
 void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& directory,
                  std::optional<uint32_t> lease, const Result<coherence::Entry>& entry);
+/// What the change has removed stays usable for whoever still has it open. Call before the answer.
+void KeepRemoved(MountContext& context, const coherence::Mutation& change);
 /// The kernel has forgotten `lookups` lookups of a node.
 void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups);
+/// Answers GETATTR, STATX if `statx`, and SETATTR. Of a STATX it may ask the backend for the time of birth.
 void ReplyAttr(fuse_req_t req, fuse_ino_t ino, const coherence::InodePtr& inode,
-               const Result<coherence::Attributes>& known);
+               const Result<coherence::Attributes>& known, bool statx = false);
 
 /// Whether the kernel drops attributes that it asked for before an invalidation, so that it may be told to
 /// trust any: Linux 5.9; 7.32 is the protocol of 5.10.

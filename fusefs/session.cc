@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "fusefs/new_requests.h"
 #include "fusefs/take_back.h"
 
 namespace ocfsgw::fusefs {
@@ -101,7 +102,11 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
   fuse_opt_free_args(&args);
   const bool mounted = session != nullptr && fuse_session_mount(session, mountpoint.c_str()) == 0;
   mount_message = nullptr;
-  if (mounted) return std::unique_ptr<Session>(new Session(session, mountpoint));
+  if (mounted) {
+    std::unique_ptr<Session> owner(new Session(session, mountpoint));
+    OCFSGW_RETURN_IF_ERROR(ReceiveNewRequests(session));
+    return owner;
+  }
   if (session == nullptr)
     return Status(StatusCode::kUnavailable, "libfuse refused the mount options: " + message);
   fuse_session_destroy(session);

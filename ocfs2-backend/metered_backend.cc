@@ -14,7 +14,7 @@ constexpr std::array<const char*, BackendCounters::kOps> kOpNames = {
     "lookup",    "stat",        "setattr",  "readlink", "readdir", "open",   "create",   "mknod",
     "mkdir",     "symlink",     "link",     "unlink",   "rmdir",   "rename", "getxattr", "listxattr",
     "setxattr",  "removexattr", "fsyncdir", "statfs",   "read",    "write",  "fsync",    "flush",
-    "fallocate", "lseek",       "fstat",    "copy",     "flock",   "ioctl",
+    "fallocate", "lseek",       "fstat",    "copy",     "flock",   "ioctl",  "birth",    "tmpfile",
 };
 
 template <typename Outcome>
@@ -103,6 +103,9 @@ Result<Found> MeteredBackend::Lookup(const NodeRef& parent, const std::string& n
 Result<FileAttr> MeteredBackend::Stat(const NodeRef& node) {
   return Counted(BackendOp::kStat, below_->Stat(node));
 }
+Result<std::optional<FileTime>> MeteredBackend::Birth(const NodeRef& node) {
+  return Counted(BackendOp::kBirth, below_->Birth(node));
+}
 Result<FileAttr> MeteredBackend::SetAttr(const NodeRef& node, const AttrChange& change, BackendFile* file) {
   BackendFile* const below = file == nullptr ? nullptr : static_cast<MeteredFile*>(file)->below.get();
   return Counted(BackendOp::kSetAttr, below_->SetAttr(node, change, below));
@@ -121,6 +124,13 @@ Result<Created> MeteredBackend::Create(const NodeRef& parent, const std::string&
                                        int flags, const Caller& caller) {
   OCFSGW_ASSIGN_OR_RETURN(Created created,
                           Counted(BackendOp::kCreate, below_->Create(parent, name, mode, flags, caller)));
+  created.file = std::make_unique<MeteredFile>(std::move(created.file), counters_);
+  return created;
+}
+Result<Created> MeteredBackend::CreateUnnamed(const NodeRef& directory, uint32_t mode, int flags,
+                                              const Caller& caller) {
+  OCFSGW_ASSIGN_OR_RETURN(Created created, Counted(BackendOp::kCreateUnnamed,
+                                                   below_->CreateUnnamed(directory, mode, flags, caller)));
   created.file = std::make_unique<MeteredFile>(std::move(created.file), counters_);
   return created;
 }

@@ -40,11 +40,13 @@ enum class BackendOp {
   kCopy,
   kLock,
   kIoctl,
+  kBirth,
+  kCreateUnnamed,
 };
 
 /// What a MeteredBackend and its files count. Thread-safe.
 struct BackendCounters {
-  static constexpr size_t kOps = static_cast<size_t>(BackendOp::kIoctl) + 1;
+  static constexpr size_t kOps = static_cast<size_t>(BackendOp::kCreateUnnamed) + 1;
 
   explicit BackendCounters(MetricsRegistry& registry);
   void Count(BackendOp op, const Status& status);
@@ -70,6 +72,7 @@ class MeteredBackend final : public coherence::Backend {
   }
   Result<coherence::Found> Lookup(const coherence::NodeRef& parent, const std::string& name) override;
   Result<coherence::FileAttr> Stat(const coherence::NodeRef& node) override;
+  Result<std::optional<coherence::FileTime>> Birth(const coherence::NodeRef& node) override;
   Result<coherence::FileAttr> SetAttr(const coherence::NodeRef& node, const coherence::AttrChange& change,
                                       coherence::BackendFile* file) override;
   Result<std::string> ReadLink(const coherence::NodeRef& node) override;
@@ -77,6 +80,8 @@ class MeteredBackend final : public coherence::Backend {
   Result<std::unique_ptr<coherence::BackendFile>> Open(const coherence::NodeRef& node, int flags) override;
   Result<coherence::Created> Create(const coherence::NodeRef& parent, const std::string& name, uint32_t mode,
                                     int flags, const coherence::Caller& caller) override;
+  Result<coherence::Created> CreateUnnamed(const coherence::NodeRef& directory, uint32_t mode, int flags,
+                                           const coherence::Caller& caller) override;
   Result<coherence::Found> MakeNode(const coherence::NodeRef& parent, const std::string& name, uint32_t mode,
                                     uint64_t rdev, const coherence::Caller& caller) override;
   Result<coherence::Found> MakeDirectory(const coherence::NodeRef& parent, const std::string& name,
@@ -85,6 +90,9 @@ class MeteredBackend final : public coherence::Backend {
                                        const std::string& target, const coherence::Caller& caller) override;
   Result<coherence::Found> Link(const coherence::NodeRef& node, const std::vector<coherence::Place>& places,
                                 const coherence::NodeRef& parent, const std::string& name) override;
+  std::shared_ptr<coherence::NodeHold> Hold(const coherence::NodeRef& node) override {
+    return below_->Hold(node);
+  }
   Status Unlink(const coherence::NodeRef& parent, const std::string& name) override;
   Status RemoveDirectory(const coherence::NodeRef& parent, const std::string& name) override;
   Status Rename(const coherence::NodeRef& from, const std::string& from_name, const coherence::NodeRef& to,

@@ -25,6 +25,8 @@ Result<std::unique_ptr<PosixBackend>> PosixBackend::Open(std::shared_ptr<const S
   const int fd = root.get();
   OCFSGW_ASSIGN_OR_RETURN(Found found, backend->Identify(fd, std::move(root)));
   backend->root_ = std::move(found.node);
+  OCFSGW_ASSIGN_OR_RETURN(const auto birth, BirthOf(root_fd));
+  backend->has_birth_ = birth.has_value();
   return backend;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ class PosixBackend final : public coherence::Backend {
   Result<coherence::NodeRef> Resolve(InodeId id, const std::string& token) override;
   Result<coherence::Found> Lookup(const coherence::NodeRef& parent, const std::string& name) override;
   Result<coherence::FileAttr> Stat(const coherence::NodeRef& node) override;
+  Result<std::optional<coherence::FileTime>> Birth(const coherence::NodeRef& node) override;
   /// Applied in the order size, owner, mode, times (chown clears set-id bits, truncate sets times); a failure
   /// half-way leaves what came before it.
   Result<coherence::FileAttr> SetAttr(const coherence::NodeRef& node, const coherence::AttrChange& change,
@@ -56,6 +58,8 @@ class PosixBackend final : public coherence::Backend {
   Result<std::unique_ptr<coherence::BackendFile>> Open(const coherence::NodeRef& node, int flags) override;
   Result<coherence::Created> Create(const coherence::NodeRef& parent, const std::string& name, uint32_t mode,
                                     int flags, const coherence::Caller& caller) override;
+  Result<coherence::Created> CreateUnnamed(const coherence::NodeRef& directory, uint32_t mode, int flags,
+                                           const coherence::Caller& caller) override;
   Result<coherence::Found> MakeNode(const coherence::NodeRef& parent, const std::string& name, uint32_t mode,
                                     uint64_t rdev, const coherence::Caller& caller) override;
   Result<coherence::Found> MakeDirectory(const coherence::NodeRef& parent, const std::string& name,
@@ -64,6 +68,7 @@ class PosixBackend final : public coherence::Backend {
                                        const std::string& target, const coherence::Caller& caller) override;
   Result<coherence::Found> Link(const coherence::NodeRef& node, const std::vector<coherence::Place>& places,
                                 const coherence::NodeRef& parent, const std::string& name) override;
+  std::shared_ptr<coherence::NodeHold> Hold(const coherence::NodeRef& node) override;
   Status Unlink(const coherence::NodeRef& parent, const std::string& name) override;
   Status RemoveDirectory(const coherence::NodeRef& parent, const std::string& name) override;
   Status Rename(const coherence::NodeRef& from, const std::string& from_name, const coherence::NodeRef& to,
@@ -88,6 +93,7 @@ class PosixBackend final : public coherence::Backend {
   Result<coherence::Found> Identify(int fd, UniqueFd path_fd) const;
   Result<coherence::Found> LookupAt(int parent_fd, const std::string& name) const;
   // Runs `make(parent's descriptor)`, a creating system call, as `caller`, then looks the new object up.
+  Result<coherence::Created> CreatedFile(UniqueFd fd) const;
   template <typename Make>
   Result<coherence::Found> MakeAt(const coherence::NodeRef& parent, const std::string& name,
                                   const coherence::Caller& caller, Make make);
@@ -95,6 +101,7 @@ class PosixBackend final : public coherence::Backend {
 
   const std::shared_ptr<const SourceMount> source_;
   bool uses_handles_ = false;
+  bool has_birth_ = false;  ///< The root has a time of birth.
   mutable RecentLookups recent_lookups_;
   coherence::NodeRef root_;
 };

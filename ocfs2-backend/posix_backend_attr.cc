@@ -99,6 +99,12 @@ Result<FileAttr> PosixBackend::Stat(const NodeRef& node) {
   return StatFd(fd.get(), node->id());
 }
 
+Result<std::optional<FileTime>> PosixBackend::Birth(const NodeRef& node) {
+  if (!has_birth_) return std::optional<FileTime>();  // on OCFS2 to look would take a lock
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd fd, OpenPath(node));
+  return BirthOf(fd.get());
+}
+
 Result<FileAttr> PosixBackend::SetAttr(const NodeRef& node, const AttrChange& change,
                                        coherence::BackendFile* file) {
   if (file != nullptr) {

@@ -1,6 +1,7 @@
 // Names: looking up, listing, creating, linking, removing, renaming.
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <optional>
@@ -15,8 +16,32 @@ using coherence::Caller;
 using coherence::Created;
 using coherence::DirectoryEntry;
 using coherence::Found;
+using coherence::NodeHold;
 using coherence::NodeRef;
 using coherence::Place;
+
+namespace {
+
+/// Whoever removes a large file may be about to need its space, which is to be free when he is answered. The
+/// largest cluster of OCFS2 is 1 MiB; in units of 512 bytes.
+constexpr blkcnt_t kHeldBlocksMax = 2048;
+
+/// The handle of an inode is good for as long as the inode is in use, and a descriptor is a use.
+class PosixHold final : public coherence::NodeHold {
+ public:
+  explicit PosixHold(UniqueFd fd) : fd_(std::move(fd)) {}
+  bool Needed() override {
+    struct stat st {};
+    if (::fstat(fd_.get(), &st) != 0) return false;
+    if (S_ISDIR(st.st_mode)) return true;  // btrfs counts a link of a removed one
+    return st.st_nlink == 0 && st.st_blocks <= kHeldBlocksMax;
+  }
+
+ private:
+  const UniqueFd fd_;
+};
+
+}  // namespace
 
 Result<Found> PosixBackend::LookupAt(int parent_fd, const std::string& name) const {
   // One walk to the inode, then everything by descriptor: handle and attributes belong together whatever
@@ -68,6 +93,23 @@ Result<Created> PosixBackend::Create(const NodeRef& parent, const std::string& n
   if (!fd && errno == EEXIST && (flags & O_EXCL) == 0)
     return Status::FromErrno(ESTALE, name + " appeared meanwhile");
   if (!fd) return Status::LastErrno("create " + name);
+  return CreatedFile(std::move(fd));
+}
+
+Result<Created> PosixBackend::CreateUnnamed(const NodeRef& directory, uint32_t mode, int flags,
+                                            const Caller& caller) {
+  OCFSGW_ASSIGN_OR_RETURN(const NodeFd parent, OpenPath(directory));
+  UniqueFd fd;
+  {
+    const ScopedCaller scope(caller);
+    const int open_flags = (flags & ((kOpenFlags & ~O_TRUNC) | O_EXCL)) | O_TMPFILE | O_CLOEXEC;
+    fd = UniqueFd(Retry([&] { return ::openat(parent.get(), ".", open_flags, mode & 07777); }));
+  }
+  if (!fd) return Status::LastErrno("create");
+  return CreatedFile(std::move(fd));
+}
+
+Result<Created> PosixBackend::CreatedFile(UniqueFd fd) const {
   OCFSGW_ASSIGN_OR_RETURN(Found found, Identify(fd.get(), {}));
   auto file = std::make_unique<PosixFile>(found.attr.id, std::move(fd));
   return Created{std::move(found), std::move(file)};
@@ -129,6 +171,12 @@ Result<Found> PosixBackend::Link(const NodeRef& node, const std::vector<Place>& 
   }
   OCFSGW_RETURN_IF_ERROR(linked);
   return LookupAt(directory.get(), name);
+}
+
+std::shared_ptr<NodeHold> PosixBackend::Hold(const NodeRef& node) {
+  if (!uses_handles_) return nullptr;  // the node itself has a descriptor
+  auto fd = OpenHandle(source_->root_fd(), static_cast<const PosixNode&>(*node).handle(), O_PATH);
+  return fd.ok() ? std::make_shared<PosixHold>(*std::move(fd)) : nullptr;
 }
 
 Status PosixBackend::RemoveAt(const NodeRef& parent, const std::string& name, int flags) {

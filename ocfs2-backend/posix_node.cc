@@ -61,6 +61,16 @@ std::optional<InodeId> IdOfHandle(const std::string& handle, uint64_t ino, bool 
   return InodeId{ino, static_cast<uint32_t>(word(2))};
 }
 
+Result<std::optional<coherence::FileTime>> BirthOf(int fd) {
+  struct statx st {};
+  if (Retry([&] { return ::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st); }) != 0) {
+    return Status::LastErrno("statx");
+  }
+  std::optional<coherence::FileTime> birth;
+  if ((st.stx_mask & STATX_BTIME) != 0) birth = {st.stx_btime.tv_sec, st.stx_btime.tv_nsec};
+  return birth;
+}
+
 coherence::FileAttr AttrFromStat(const struct stat& st, InodeId id) {
   coherence::FileAttr attr;
   attr.id = id;

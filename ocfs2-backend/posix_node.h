@@ -39,6 +39,8 @@ Result<UniqueFd> OpenHandle(int mount_fd, const std::string& handle, int flags);
 /// Nothing if `handle` is malformed, or is an OCFS2 handle of another inode than `ino`.
 std::optional<InodeId> IdOfHandle(const std::string& handle, uint64_t ino, bool is_ocfs2);
 
+/// When the inode that `fd` (O_PATH will do) refers to was made; nothing if the file system does not say.
+Result<std::optional<coherence::FileTime>> BirthOf(int fd);
 coherence::FileAttr AttrFromStat(const struct stat& st, InodeId id);
 /// kSystem EINVAL unless `name` is one component of a path other than `.` and `..`.
 Status CheckName(const std::string& name);

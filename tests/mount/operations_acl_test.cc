@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "tests/kernel.h"
 #include "tests/mount/operations.h"
 
 namespace ocfsgw::mounttest {
@@ -77,9 +78,16 @@ TEST_F(OperationsAcl, DefaultsAreInherited) {
     ASSERT_EQ(mkdir((top + "/dir").c_str(), 0777), 0);
     ASSERT_EQ(mknod((top + "/fifo").c_str(), S_IFIFO | 0666, 0), 0);
     ASSERT_TRUE(WriteFile(top + "/dir/file", ""));
+    const Descriptor temporary(open((top + "/dir").c_str(), O_TMPFILE | O_WRONLY, 0666));
+    const std::string self = "/proc/self/fd/" + std::to_string(temporary.get());
+    const std::string name = top + "/named";
+    if (temporary.get() >= 0 || !KernelBefore(6, 1)) {
+      EXPECT_EQ(linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW), 0);
+    }
     umask(before);
   }
-  for (const std::string path : {"", "/file", "/dir", "/fifo", "/dir/file"}) {
+  for (const std::string path : {"", "/file", "/dir", "/fifo", "/dir/file", "/named"}) {
+    if (path == "/named" && access(Mount("through" + path).c_str(), F_OK) != 0) continue;  // no O_TMPFILE
     EXPECT_EQ(Acl(Mount("through" + path)), Acl(Source("behind" + path))) << path;
     ExpectSameAcl("through" + path);
   }

@@ -8,7 +8,10 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstring>
+#include <iostream>
 
+#include "tests/kernel.h"
 #include "tests/mount/operations.h"
 
 namespace ocfsgw::mounttest {
@@ -32,6 +35,71 @@ TEST_F(OperationsAttr, EveryTypeAsInTheSource) {
     ExpectSameAttributes(path);
     ExpectSameAttributes(path);  // now from the lease
   }
+}
+
+/// What statx(2) says of the time of birth.
+std::string BirthOf(const std::string& path, unsigned mask = STATX_BASIC_STATS | STATX_BTIME, int flags = 0) {
+  struct statx st {};
+  if (statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | flags, mask, &st) != 0) return std::strerror(errno);
+  if ((st.stx_mask & STATX_BTIME) == 0) return "none";
+  return std::to_string(st.stx_btime.tv_sec) + "." + std::to_string(st.stx_btime.tv_nsec);
+}
+
+TEST_F(OperationsAttr, TimeOfBirth) {
+  if (KernelBefore(6, 6)) {
+    std::cerr << "SKIPPED: before Linux 6.6 the kernel's FUSE does not ask for the time of birth"
+              << std::endl;
+    GTEST_SKIP();
+  }
+  ASSERT_TRUE(WriteFile(Source("file"), "data"));
+  ASSERT_EQ(mkdir(Source("dir").c_str(), 0755), 0);
+  ASSERT_EQ(symlink("file", Source("link").c_str()), 0);
+  ASSERT_EQ(mknod(Source("fifo").c_str(), S_IFIFO | 0640, 0), 0);
+  ASSERT_EQ(mknod(Source("device").c_str(), S_IFCHR | 0640, makedev(1, 300)), 0);
+  gateway_.Barrier();
+  const auto asked = [this] { return gateway_.Metric("ocfsgw_backend_operations_total{op=\"birth\"}"); };
+  for (const char* path : {"", "file", "dir", "link", "fifo", "device"}) ExpectSameAttributes(path);
+  EXPECT_EQ(asked(), 0) << "only who wants to know asks";
+  for (const char* path : {"", "file", "dir", "link", "fifo", "device"}) {
+    EXPECT_EQ(BirthOf(Mount(path)), BirthOf(Source(path))) << path;
+    ExpectSameAttributes(path);                                      // what STATX has brought
+    EXPECT_EQ(BirthOf(Mount(path)), BirthOf(Source(path))) << path;  // now from the kernel
+    EXPECT_EQ(BirthOf(Mount(path), STATX_BTIME), BirthOf(Source(path))) << path;
+  }
+  // After a change elsewhere the attributes are others, the birth is as it was and is not looked for again.
+  ASSERT_TRUE(OverwriteFile(Source("file"), "other data"));
+  ASSERT_EQ(chmod(Source("dir").c_str(), 0700), 0);
+  gateway_.Barrier();
+  for (const char* path : {"file", "dir"}) {
+    EXPECT_EQ(BirthOf(Mount(path)), BirthOf(Source(path))) << path;
+    ExpectSameAttributes(path);
+    EXPECT_EQ(BirthOf(Mount(path), STATX_BASIC_STATS | STATX_BTIME, AT_STATX_FORCE_SYNC),
+              BirthOf(Source(path)));
+  }
+  if (BirthOf(Source()) != "none") EXPECT_EQ(asked(), 6) << "once per inode";
+}
+
+/// By a descriptor STATX brings the handle, and what has just been written through it.
+TEST_F(OperationsAttr, TimeOfBirthOfAnOpenFile) {
+  if (KernelBefore(6, 6)) GTEST_SKIP();
+  const Descriptor fd(open(Mount("file").c_str(), O_RDWR | O_CREAT, 0640));
+  for (const unsigned mask : {STATX_BASIC_STATS | STATX_BTIME, STATX_BTIME}) {
+    ASSERT_EQ(write(fd.get(), "data", 4), 4);
+    struct statx through {
+    }, bare{};
+    ASSERT_EQ(statx(fd.get(), "", AT_EMPTY_PATH, mask, &through), 0);
+    ASSERT_EQ(statx(AT_FDCWD, Source("file").c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &bare), 0);
+    EXPECT_EQ(through.stx_mask & STATX_BTIME, bare.stx_mask & STATX_BTIME);
+    EXPECT_EQ(through.stx_btime.tv_sec, bare.stx_btime.tv_sec);
+    EXPECT_EQ(through.stx_btime.tv_nsec, bare.stx_btime.tv_nsec);
+    if ((mask & STATX_SIZE) != 0) EXPECT_EQ(through.stx_size, bare.stx_size);
+    ExpectSameAttributes("file");
+  }
+  ASSERT_EQ(unlink(Mount("file").c_str()), 0);
+  struct statx st {};
+  EXPECT_EQ(statx(fd.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &st), 0);
+  EXPECT_EQ(st.stx_nlink, 0U);
+  EXPECT_EQ(st.stx_size, 8U);
 }
 
 TEST_F(OperationsAttr, ModeAndOwner) {

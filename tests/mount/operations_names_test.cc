@@ -133,18 +133,6 @@ TEST_F(OperationsNames, UnlinkedButOpen) {
   EXPECT_EQ(ReadAt(reader.get(), 10), "sec");
 }
 
-/// A deviation: the gateway keeps no descriptor of an open directory, so a removed one is stale where the
-/// source would still answer fstat and say ENOENT to the rest. Nothing worse may come of it.
-TEST_F(OperationsNames, RemovedDirectoryThatIsOpen) {
-  ASSERT_EQ(mkdir(Mount("dir").c_str(), 0755), 0);
-  const Descriptor fd(open(Mount("dir").c_str(), O_RDONLY | O_DIRECTORY));
-  ASSERT_EQ(rmdir(Mount("dir").c_str()), 0);
-  struct stat st {};
-  if (fstat(fd.get(), &st) != 0) EXPECT_EQ(errno, ESTALE);
-  EXPECT_EQ(openat(fd.get(), "new", O_CREAT | O_WRONLY, 0600), -1);
-  EXPECT_TRUE(errno == ENOENT || errno == ESTALE) << std::strerror(errno);
-}
-
 TEST_F(OperationsNames, LongNamesAndOddBytes) {
   std::string odd;
   for (int c = 1; c < 256; ++c) {

@@ -63,6 +63,26 @@ TEST_F(OperationsUsers, NewObjectsBelongToTheirMaker) {
   }
 }
 
+TEST_F(OperationsUsers, TemporaryFilesBelongToTheirMaker) {
+  if (Descriptor(open(Mount().c_str(), O_TMPFILE | O_RDWR, 0600)).get() < 0) GTEST_SKIP() << "no O_TMPFILE";
+  ASSERT_EQ(chmod(Source().c_str(), 0777), 0);
+  gateway_.Barrier();
+  const int failed = AsUser([&] {
+    umask(027);
+    const int fd = open(Mount().c_str(), O_TMPFILE | O_RDWR, 0666);
+    if (fd < 0) return 1;
+    const std::string self = "/proc/self/fd/" + std::to_string(fd);
+    if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, Mount("file").c_str(), AT_SYMLINK_FOLLOW) != 0) return 2;
+    if (write(fd, "data", 4) != 4) return 3;
+    return 0;
+  });
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(Stat("file").st_uid, kUser);
+  EXPECT_EQ(Stat("file").st_gid, kGroup);
+  EXPECT_EQ(Stat("file").st_mode & 07777, 0640U);
+  ExpectSameAttributes("file");
+}
+
 TEST_F(OperationsUsers, UmaskOfTheCaller) {
   for (const mode_t mask : {0U, 022U, 077U, 0777U}) {
     const std::string file = "file" + std::to_string(mask);

@@ -66,7 +66,8 @@ std::string Marks(const Actor& actor, const Step& step, bool failed) {
   if (there && S_ISREG(st.st_mode) && (failed ? ChangesData(step) : Truncates(step)))
     marks += kMtimeMark + TimeText(st.st_mtim);
   if ((flags & O_DIRECT) != 0) marks += kDirectMark;
-  const bool unpinned = !S_ISREG(st.st_mode) || (flags & O_PATH) != 0;
+  constexpr blkcnt_t kLarge = 2048;  // 1 MiB
+  const bool unpinned = S_ISREG(st.st_mode) && (flags & O_PATH) != 0 && st.st_blocks > kLarge;
   if (there ? st.st_nlink == 0 && unpinned : errno == ESTALE) return marks + kRemovedMark;
   if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) marks += kSpecialMark;
   return marks;

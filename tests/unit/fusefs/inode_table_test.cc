@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <vector>
 
 namespace ocfsgw::fusefs {
 namespace {
@@ -63,6 +64,47 @@ TEST_F(InodeTableTest, WhatFindsNoSlotIsNotGuarded) {
   EXPECT_TRUE(table.Guarded(again)) << "the slot that became free is used";
   EXPECT_EQ(Found().size(), 3U);
   EXPECT_EQ(Found().count(again), 1U);
+}
+
+class Hold final : public coherence::NodeHold {
+ public:
+  bool Needed() override { return true; }
+};
+
+TEST(InodeTable, HoldsEndWhenTheKernelForgets) {
+  InodeTable table(EntryOf(1).inode);
+  const auto entry = EntryOf(10);
+  std::weak_ptr<Hold> held;
+  const auto keep = [&] {
+    const auto hold = std::make_shared<Hold>();
+    held = hold;
+    return table.Keep({10, 1}, hold);
+  };
+  EXPECT_FALSE(keep()) << "the kernel does not know it";
+  const fuse_ino_t ino = table.Remember(entry).ino;
+  table.Remember(entry);
+  EXPECT_TRUE(keep());
+  EXPECT_FALSE(table.Forget(ino, 1)) << "one lookup is left";
+  EXPECT_FALSE(held.expired());
+  auto forgotten = table.Forget(ino, 1);
+  ASSERT_TRUE(forgotten);
+  EXPECT_EQ(forgotten->hold, held.lock());
+  forgotten.reset();
+  EXPECT_TRUE(held.expired());
+  EXPECT_FALSE(keep());
+}
+
+TEST(InodeTable, HoldsAreBounded) {
+  InodeTable table(EntryOf(1).inode);
+  std::vector<fuse_ino_t> inos;
+  for (uint64_t i = 0; i <= InodeTable::kHoldsMax; ++i) inos.push_back(table.Remember(EntryOf(10 + i)).ino);
+  for (uint64_t i = 0; i < InodeTable::kHoldsMax; ++i) {
+    ASSERT_TRUE(table.Keep({10 + i, 1}, std::make_shared<Hold>()));
+  }
+  const InodeId one_more{10 + InodeTable::kHoldsMax, 1};
+  EXPECT_FALSE(table.Keep(one_more, std::make_shared<Hold>()));
+  EXPECT_TRUE(table.Forget(inos.front(), 1));
+  EXPECT_TRUE(table.Keep(one_more, std::make_shared<Hold>()));
 }
 
 TEST(InodeTable, WithoutAGuardianNothingIsGuarded) {

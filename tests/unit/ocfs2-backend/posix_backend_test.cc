@@ -1,6 +1,7 @@
 #include "ocfs2-backend/posix_backend.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -282,6 +283,59 @@ TEST_P(PosixBackendTest, TokensOutliveTheBackendButNotTheInode) {
   EXPECT_TRUE(backend_->Stat(node).status().IsErrno(ESTALE));
   EXPECT_TRUE(other->Open(*resolved, O_RDONLY).status().IsErrno(ESTALE));
   EXPECT_TRUE(other->GetXattr(*resolved, "user.x").status().IsErrno(ESTALE));
+}
+
+TEST_P(PosixBackendTest, WhatIsHeldCanBeUsedWithoutAName) {
+  if (!backend_->uses_handles()) GTEST_SKIP() << "each node has a descriptor";
+  ASSERT_TRUE(backend_->MakeDirectory(root_, "dir", 0755, {}).ok());
+  const NodeRef directory = Find("dir");
+  const NodeRef file = File("file", "content");
+  const NodeRef large = File("large", std::string(size_t{2} << 20, 'x'));
+  ASSERT_TRUE(backend_->Link(file, {}, root_, "second").ok());
+  auto hold = backend_->Hold(directory);
+  auto file_hold = backend_->Hold(file);
+  const auto large_hold = backend_->Hold(large);
+  ASSERT_TRUE(hold && file_hold && large_hold);
+  ASSERT_TRUE(backend_->RemoveDirectory(root_, "dir").ok());
+  ASSERT_TRUE(backend_->Unlink(root_, "file").ok());
+  EXPECT_TRUE(hold->Needed());
+  EXPECT_FALSE(file_hold->Needed()) << "it has another name";
+  ASSERT_TRUE(backend_->Unlink(root_, "second").ok());
+  EXPECT_TRUE(file_hold->Needed());
+  ASSERT_TRUE(backend_->Unlink(root_, "large").ok());
+  EXPECT_FALSE(large_hold->Needed()) << "its space is wanted back at once";
+  EXPECT_EQ(backend_->Stat(file)->nlink, 0U);
+  EXPECT_TRUE(backend_->SetAttr(directory, {.mode = 0700}, nullptr).ok());
+  hold.reset();
+  file_hold.reset();
+  EXPECT_TRUE(backend_->Stat(file).status().IsErrno(ESTALE));
+  EXPECT_TRUE(backend_->Stat(directory).status().IsErrno(ESTALE));
+  EXPECT_EQ(backend_->Hold(file), nullptr);
+}
+
+TEST_P(PosixBackendTest, FilesWithoutAName) {
+  auto made = backend_->CreateUnnamed(root_, 0640, O_RDWR, {.uid = 0, .gid = 0, .umask = 027, .groups = {}});
+  if (made.status().IsErrno(EOPNOTSUPP)) GTEST_SKIP() << "no O_TMPFILE here";
+  ASSERT_TRUE(made.ok()) << made.status().ToString();
+  const NodeRef node = made->found.node;
+  EXPECT_EQ(made->found.attr.nlink, 0U);
+  EXPECT_EQ(*made->file->Write(0, Bytes("data"), false), 4U);
+  EXPECT_TRUE(Names(root_).empty());
+  EXPECT_EQ(backend_->Link(node, {}, root_, "named")->attr.nlink, 1U);
+  made->file.reset();
+  EXPECT_EQ(backend_->Stat(node)->size, 4U);
+  EXPECT_EQ(Find("named")->id(), node->id());
+}
+
+TEST_P(PosixBackendTest, TimeOfBirth) {
+  const NodeRef node = File("f");
+  struct statx bare {};
+  ASSERT_EQ(::statx(AT_FDCWD, (dir_.path() + "/f").c_str(), 0, STATX_BTIME, &bare), 0);
+  const auto birth = backend_->Birth(node);
+  ASSERT_TRUE(birth.ok());
+  ASSERT_EQ(birth->has_value(), (bare.stx_mask & STATX_BTIME) != 0);
+  if (!*birth) GTEST_SKIP() << "none here";
+  EXPECT_EQ(**birth, (coherence::FileTime{bare.stx_btime.tv_sec, bare.stx_btime.tv_nsec}));
 }
 
 TEST_P(PosixBackendTest, NoDescriptorPerInode) {

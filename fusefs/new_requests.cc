@@ -1,0 +1,127 @@
+#include "fusefs/new_requests.h"
+
+#include <linux/fuse.h>
+#include <linux/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace ocfsgw::fusefs {
+namespace {
+
+// Of include/uapi/linux/fuse.h, protocol 7.39 (Linux 6.6); that of Debian 12 is older.
+constexpr uint32_t kOpcodeStatx = 52;
+
+struct StatxIn {  // struct fuse_statx_in
+  uint32_t getattr_flags;
+  uint32_t reserved;
+  uint64_t fh;
+  uint32_t sx_flags;
+  uint32_t sx_mask;
+};
+// What libfuse reads of a GETATTR is there, and means the same.
+static_assert(offsetof(StatxIn, getattr_flags) == offsetof(fuse_getattr_in, getattr_flags) &&
+              offsetof(StatxIn, fh) == offsetof(fuse_getattr_in, fh) &&
+              sizeof(StatxIn) >= sizeof(fuse_getattr_in));
+
+struct SxTime {  // struct fuse_sx_time
+  int64_t tv_sec;
+  uint32_t tv_nsec;
+  int32_t reserved;
+};
+
+struct StatxOut {  // struct fuse_statx_out, with struct fuse_statx from `mask` on
+  uint64_t attr_valid;
+  uint32_t attr_valid_nsec;
+  uint32_t flags;
+  uint64_t spare[2];
+  uint32_t mask;
+  uint32_t blksize;
+  uint64_t attributes;
+  uint32_t nlink;
+  uint32_t uid;
+  uint32_t gid;
+  uint16_t mode;
+  uint16_t spare0;
+  uint64_t ino;
+  uint64_t size;
+  uint64_t blocks;
+  uint64_t attributes_mask;
+  SxTime atime;
+  SxTime btime;
+  SxTime ctime;
+  SxTime mtime;
+  uint32_t rdev_major;
+  uint32_t rdev_minor;
+  uint32_t dev_major;
+  uint32_t dev_minor;
+  uint64_t spare2[14];
+};
+static_assert(sizeof(StatxOut) == 32 + 256);
+
+thread_local bool is_statx = false;
+
+/// Runs where a worker may be cancelled, and before libfuse has another one started: nothing may be handled
+/// here.
+ssize_t Receive(int fd, void* buffer, size_t size, void* /*userdata*/) {
+  const ssize_t got = ::read(fd, buffer, size);
+  if (got < static_cast<ssize_t>(sizeof(fuse_in_header))) return got;
+  auto& opcode = static_cast<fuse_in_header*>(buffer)->opcode;
+  is_statx = opcode == kOpcodeStatx;
+  if (is_statx) opcode = FUSE_GETATTR;
+  if (opcode == FUSE_TMPFILE) opcode = FUSE_CREATE;
+  return got;
+}
+
+ssize_t Send(int fd, iovec* parts, int count, void* /*userdata*/) { return ::writev(fd, parts, count); }
+
+SxTime ToSxTime(const timespec& time) {
+  return {.tv_sec = time.tv_sec, .tv_nsec = static_cast<uint32_t>(time.tv_nsec), .reserved = 0};
+}
+
+}  // namespace
+
+Status ReceiveNewRequests(fuse_session* session) {
+  fuse_custom_io io{};
+  io.read = Receive;
+  io.writev = Send;
+  // Meant for a session without a mount; of one with a mount it leaves all as it is but for the calls.
+  if (const int result = fuse_session_custom_io(session, &io, fuse_session_fd(session)); result != 0) {
+    return Status::FromErrno(-result, "fuse_session_custom_io");
+  }
+  return Status::Ok();
+}
+
+bool IsStatx() { return is_statx; }
+
+int ReplyStatx(fuse_req_t req, const struct stat& attr, const std::optional<coherence::FileTime>& birth,
+               double timeout_seconds) {
+  StatxOut out{};
+  out.attr_valid = static_cast<uint64_t>(timeout_seconds);
+  out.attr_valid_nsec = static_cast<uint32_t>((timeout_seconds - std::floor(timeout_seconds)) * 1e9);
+  out.mask = STATX_BASIC_STATS;
+  out.blksize = static_cast<uint32_t>(attr.st_blksize);
+  out.nlink = static_cast<uint32_t>(attr.st_nlink);
+  out.uid = attr.st_uid;
+  out.gid = attr.st_gid;
+  out.mode = static_cast<uint16_t>(attr.st_mode);
+  out.ino = attr.st_ino;
+  out.size = static_cast<uint64_t>(attr.st_size);
+  out.blocks = static_cast<uint64_t>(attr.st_blocks);
+  out.atime = ToSxTime(attr.st_atim);
+  out.mtime = ToSxTime(attr.st_mtim);
+  out.ctime = ToSxTime(attr.st_ctim);
+  out.rdev_major = major(attr.st_rdev);
+  out.rdev_minor = minor(attr.st_rdev);
+  if (birth) {
+    out.mask |= STATX_BTIME;
+    out.btime = {.tv_sec = birth->sec, .tv_nsec = birth->nsec, .reserved = 0};
+  }
+  return fuse_reply_buf(req, reinterpret_cast<const char*>(&out), sizeof out);
+}
+
+}  // namespace ocfsgw::fusefs

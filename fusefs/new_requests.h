@@ -1,0 +1,32 @@
+#pragma once
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include <optional>
+
+#include "base/status.h"
+#include "coherence/attr.h"
+
+namespace ocfsgw::fusefs {
+
+/// Requests that libfuse 3.14 has no handler for, turned into some that it has before it sees them:
+///
+/// | request             | comes as                                         | is answered by    |
+/// |---------------------|--------------------------------------------------|-------------------|
+/// | STATX (Linux 6.6)   | GETATTR, whose arguments are a prefix of STATX's | ReplyStatx        |
+/// | TMPFILE (Linux 6.1) | CREATE with O_TMPFILE, same arguments and answer | fuse_reply_create |
+///
+/// A kernel that does not know them sends none. Call once, after fuse_session_mount and before the session is
+/// served. kSystem if there is no memory.
+Status ReceiveNewRequests(fuse_session* session);
+
+/// Whether the GETATTR that this thread has received last is a STATX. libfuse has a request handled on the
+/// thread that received it: call before the handler returns, on its thread.
+bool IsStatx();
+
+/// Answers a STATX. `birth`: left out if it is not known. Errors as fuse_reply_attr.
+int ReplyStatx(fuse_req_t req, const struct stat& attr, const std::optional<coherence::FileTime>& birth,
+               double timeout_seconds);
+
+}  // namespace ocfsgw::fusefs
