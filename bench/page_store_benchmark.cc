@@ -43,11 +43,14 @@ struct Scratch {
 
 std::unique_ptr<RocksdbPageStore> OpenStore(const Scratch& scratch, uint64_t cache_size,
                                             uint64_t memory_bytes) {
+  auto directory = StoreDirectory::Open(scratch.path + "/cache");
+  if (!directory.ok()) {
+    return nullptr;
+  }
   RocksdbPageStoreOptions options;
-  options.directory = scratch.path + "/cache";
   options.cache_size = cache_size;
   options.memory_bytes = memory_bytes;
-  auto store = RocksdbPageStore::Open(std::move(options));
+  auto store = RocksdbPageStore::Open(std::move(*directory), std::move(options));
   return store.ok() ? std::move(*store) : nullptr;
 }
 

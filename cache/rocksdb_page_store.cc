@@ -35,9 +35,7 @@ struct RocksdbPageStore::Impl {
   Impl(const RocksdbPageStoreOptions& options, std::unique_ptr<EvictionPolicy> policy,
        StoreDirectory directory)
       : state(options, std::move(policy)),
-        writer(&state, std::move(directory),
-               {options.directory + "/store", options.cache_size, options.memory_bytes},
-               options.retry_interval),
+        writer(&state, std::move(directory), options),
         metrics(options.metrics) {}
 
   void AddMetrics();
@@ -146,12 +144,12 @@ void RocksdbPageStore::Impl::NoteUnreadable(const RecordKey& key, Sequence seque
   }
 }
 
-Result<std::unique_ptr<RocksdbPageStore>> RocksdbPageStore::Open(RocksdbPageStoreOptions options) {
+Result<std::unique_ptr<RocksdbPageStore>> RocksdbPageStore::Open(StoreDirectory directory,
+                                                                 RocksdbPageStoreOptions options) {
   if (options.cache_size < kCacheSizeMin) {
     return Status(StatusCode::kInvalidArgument, fmt::format("cache_size is {} bytes, it must be {} or more",
                                                             options.cache_size, kCacheSizeMin));
   }
-  OCFSGW_ASSIGN_OR_RETURN(StoreDirectory directory, StoreDirectory::Open(options.directory));
   std::unique_ptr<EvictionPolicy> policy = std::move(options.policy);
   if (policy == nullptr) {
     policy = std::make_unique<FifoReinsertionPolicy>();

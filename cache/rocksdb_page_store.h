@@ -2,26 +2,27 @@
 
 #include <chrono>
 #include <memory>
-#include <string>
 
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "cache/eviction_policy.h"
 #include "cache/page_store.h"
+#include "cache/store_directory.h"
 
 namespace ocfsgw::cache {
 
 inline constexpr uint64_t kCacheSizeMin = 16ULL << 20;
 
 struct RocksdbPageStoreOptions {
-  std::string directory;                ///< Created if missing; see store_directory.h for what is put there.
-  VolumeId volume;                      ///< Records of another volume are never served.
-  uint64_t cache_size = 0;              ///< Quota of the database in bytes of disk, kCacheSizeMin or more.
-  uint64_t memory_bytes = 64ULL << 20;  ///< Memory tier (RocksDB's block cache); 0 for none.
+  VolumeId volume;                         ///< Records of another volume are never served.
+  uint64_t cache_size = 0;                 ///< Quota of the database in bytes of disk, kCacheSizeMin or more.
+  uint64_t memory_bytes = 64ULL << 20;     ///< Memory tier (RocksDB's block cache); 0 for none.
   uint64_t queue_bytes_max = 32ULL << 20;  ///< Payload bytes put and not written yet.
   size_t queue_records_max = 4096;         ///< Records put and not written yet.
   /// How long a degraded store waits before it tries again.
   Duration retry_interval = std::chrono::seconds(30);
+  /// How often a store that is open notes in its directory that it is in use.
+  Duration touch_interval = std::chrono::minutes(1);
   std::unique_ptr<EvictionPolicy> policy;  ///< Null: FifoReinsertionPolicy.
   MetricsRegistry* metrics = nullptr;      ///< Outlives the store, serves one store only. Null: no metrics.
 };
@@ -47,9 +48,9 @@ struct RocksdbPageStoreOptions {
 class RocksdbPageStore final : public PageStore {
  public:
   /// Reads the index of what is stored: about a second for a million records. kInvalidArgument if cache_size
-  /// is too small, kBusy if the directory is in use, kSystem if it cannot be made. A full disk or I/O errors
-  /// give a degraded store.
-  static Result<std::unique_ptr<RocksdbPageStore>> Open(RocksdbPageStoreOptions options);
+  /// is too small. A full disk or I/O errors give a degraded store.
+  static Result<std::unique_ptr<RocksdbPageStore>> Open(StoreDirectory directory,
+                                                        RocksdbPageStoreOptions options);
   /// Writes what is queued, for at most 10 s, and closes the database.
   ~RocksdbPageStore() override;
 

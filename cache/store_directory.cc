@@ -23,6 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kLockFile = "/store.lock";
+constexpr std::string_view kDatabase = "/store";
 constexpr std::string_view kAsidePrefix = "store.aside-";
 constexpr std::string_view kFormatFile = "/FORMAT";
 constexpr size_t kFormatBytesMax = 256;
@@ -81,7 +83,7 @@ Result<StoreDirectory> StoreDirectory::Open(const std::string& path) {
   if (mkdir(path.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
     return Status::LastErrno("cannot create the cache directory " + path);
   }
-  const std::string lock = path + "/store.lock";
+  const std::string lock = path + std::string(kLockFile);
   const int fd = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
   if (fd < 0) {
     return Status::LastErrno("cannot open " + lock);
@@ -89,9 +91,8 @@ Result<StoreDirectory> StoreDirectory::Open(const std::string& path) {
   StoreDirectory directory(path, fd);
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {
-      return Status(StatusCode::kBusy,
-                    "the cache directory " + path +
-                        " is in use by another process: give each mount a directory of its own");
+      return Status(StatusCode::kBusy, "the cache directory " + path +
+                                           " is in use by another process: one at a time can use it");
     }
     return Status::LastErrno("cannot lock " + lock);
   }
@@ -107,11 +108,12 @@ StoreDirectory::~StoreDirectory() {
   }
 }
 
-Status StoreDirectory::CheckFormat(VolumeId volume) const {
-  if (!Exists(database_path())) {
+Status StoreDirectory::CheckFormatAt(const std::string& path, VolumeId volume) {
+  const std::string database = path + std::string(kDatabase);
+  if (!Exists(database)) {
     return Status(StatusCode::kNotFound, "no database");
   }
-  std::ifstream file(database_path() + std::string(kFormatFile), std::ios::binary);
+  std::ifstream file(database + std::string(kFormatFile), std::ios::binary);
   std::string found(kFormatBytesMax, '\0');
   file.read(found.data(), static_cast<std::streamsize>(found.size()));
   found.resize(static_cast<size_t>(file.gcount()));
@@ -120,12 +122,25 @@ Status StoreDirectory::CheckFormat(VolumeId volume) const {
     return Status(StatusCode::kCorrupt, fmt::format("its FORMAT is '{}' where '{}' is wanted",
                                                     Printable(found), Printable(expected)));
   }
-  if (!Exists(database_path() + "/CURRENT")) {
+  if (!Exists(database + "/CURRENT")) {
     // RocksDB would take this for a new database.
     return Status(StatusCode::kCorrupt, "its file CURRENT is missing");
   }
   return Status::Ok();
 }
+
+int64_t StoreDirectory::LastUseAt(const std::string& path) {
+  constexpr int64_t kNsPerSecond = 1'000'000'000;
+  struct stat info;
+  if (lstat((path + std::string(kLockFile)).c_str(), &info) != 0) {
+    return 0;
+  }
+  return info.st_mtim.tv_sec * kNsPerSecond + info.st_mtim.tv_nsec;
+}
+
+void StoreDirectory::Touch() const { futimens(lock_fd_, nullptr); }
+
+std::string StoreDirectory::database_path() const { return path_ + std::string(kDatabase); }
 
 Status StoreDirectory::WriteFormat(VolumeId volume) const {
   const std::string path = database_path() + std::string(kFormatFile);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/ids.h"
@@ -7,11 +8,11 @@
 
 namespace ocfsgw::cache {
 
-/// The place of a store in the file system, owned by one process at a time:
+/// The place of a store in the file system, a slot (store_slots.h), owned by one process at a time:
 ///
 /// | name in the directory | what                                                              |
 /// |-----------------------|-------------------------------------------------------------------|
-/// | store.lock            | flock(2)ed exclusively as long as this object lives               |
+/// | store.lock            | flock(2)ed exclusively as long as this object lives; its mtime is the last use |
 /// | store/                | the database; its file FORMAT says which format and which volume  |
 /// | store.aside-<n>       | a database that could not be used, kept for a person to look at; at most one,
 /// not in the quota |
@@ -27,11 +28,17 @@ class StoreDirectory {
   ~StoreDirectory();
 
   const std::string& path() const { return path_; }
-  std::string database_path() const { return path_ + "/store"; }
+  std::string database_path() const;
 
   /// Ok if there is a database in our format for `volume`; kNotFound if there is none at all; kCorrupt, with
   /// what was found instead, otherwise. Says nothing of the database's contents.
-  Status CheckFormat(VolumeId volume) const;
+  Status CheckFormat(VolumeId volume) const { return CheckFormatAt(path_, volume); }
+  /// The same for the directory `path`, of which the lock is not needed: another process may be changing it.
+  static Status CheckFormatAt(const std::string& path, VolumeId volume);
+  /// When Touch was called last on the directory `path`, in nanoseconds since the epoch; 0 if never.
+  static int64_t LastUseAt(const std::string& path);
+  /// Notes that the directory is in use now. That it cannot be noted is no error.
+  void Touch() const;
   /// Marks the database as ours. kSystem on failure.
   Status WriteFormat(VolumeId volume) const;
   /// Renames the database to store.aside-<n> after deleting older ones. Logs `reason` and what was done.

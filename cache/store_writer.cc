@@ -36,12 +36,12 @@ uint64_t Charge(const QueuedWrite& write) {
 
 }  // namespace
 
-StoreWriter::StoreWriter(StoreState* state, StoreDirectory directory, SegmentDbOptions db_options,
-                         Duration retry_interval)
+StoreWriter::StoreWriter(StoreState* state, StoreDirectory directory, const RocksdbPageStoreOptions& options)
     : state_(state),
       directory_(std::move(directory)),
-      db_options_(std::move(db_options)),
-      retry_interval_(retry_interval) {}
+      db_options_{directory_.database_path(), options.cache_size, options.memory_bytes},
+      retry_interval_(options.retry_interval),
+      touch_interval_(options.touch_interval) {}
 
 void StoreWriter::Run() {
   for (;;) {
@@ -60,6 +60,9 @@ void StoreWriter::Run() {
         FlushFinished(wanted);
         break;
       }
+      case Work::kTouch:
+        Touch();
+        break;
       case Work::kDegrade:
         status = rocksdb::Status::IOError("reading fails again and again");
         break;
@@ -70,6 +73,7 @@ void StoreWriter::Run() {
         break;
       case Work::kStop:
         (void)FlushActive();
+        Touch();
         Degrade("");  // closes the database
         return;
     }
@@ -100,11 +104,20 @@ StoreWriter::Work StoreWriter::WaitForWork() {
     if (flush && (state_->queue.empty() || state_->queue.first() > state_->flush_wanted)) {
       return Work::kFlush;
     }
+    if (now >= touch_at_) {
+      return Work::kTouch;
+    }
     if (!state_->queue.empty()) {
       return Work::kWrite;
     }
-    state_->work.Wait(state_->mutex);
+    state_->work.WaitUntil(state_->mutex, touch_at_);
   }
+}
+
+/// Whoever looks for the slot used last is to find this one, even if this process is killed.
+void StoreWriter::Touch() {
+  directory_.Touch();
+  touch_at_ = std::chrono::steady_clock::now() + touch_interval_;
 }
 
 rocksdb::Status StoreWriter::WriteQueued() {

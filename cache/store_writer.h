@@ -13,15 +13,15 @@
 namespace ocfsgw::cache {
 
 /// The one thread that changes the database: writes the queue, rolls over to new segments, evicts old ones,
-/// degrades the store on errors and recovers it. Everything but `state` is used by that thread alone.
+/// degrades the store on errors and recovers it, and notes that the directory is in use. Everything but
+/// `state` is used by that thread alone.
 ///
 /// Disk, with D the measured use and S = segment_bytes: a new segment is begun only when D + S/2 fits into
 /// the quota, is filled with at most S/2 of what is kept while old segments are evicted until D + S + S/2
 /// fits, and then grows to at most S. So D never passes the quota, and the next roll finds its S/2.
 class StoreWriter {
  public:
-  StoreWriter(StoreState* state, StoreDirectory directory, SegmentDbOptions db_options,
-              Duration retry_interval);
+  StoreWriter(StoreState* state, StoreDirectory directory, const RocksdbPageStoreOptions& options);
 
   /// Opens the database, before Run(); if that fails now, the store begins degraded.
   void Open();
@@ -29,7 +29,7 @@ class StoreWriter {
   void Run();
 
  private:
-  enum class Work { kWrite, kFlush, kDegrade, kRecover, kStop };
+  enum class Work { kWrite, kFlush, kTouch, kDegrade, kRecover, kStop };
   Work WaitForWork();
 
   // Each returns the first error, upon which the caller degrades the store.
@@ -55,11 +55,13 @@ class StoreWriter {
   void Install(OpenedStore opened);
   void Degrade(const std::string& why);
   void FlushFinished(Sequence wanted);
+  void Touch();
 
   StoreState* const state_;
   const StoreDirectory directory_;
   const SegmentDbOptions db_options_;
   const Duration retry_interval_;
+  const Duration touch_interval_;
 
   std::shared_ptr<SegmentDb> db_;     // null while degraded
   std::weak_ptr<SegmentDb> closing_;  // the database given up last: readers may still have it open
@@ -68,6 +70,7 @@ class StoreWriter {
   uint64_t unflushed_bytes_ = 0;      // of these, what is not on disk yet
   SegmentId last_segment_ = 0;
   TimePoint retry_at_{};
+  TimePoint touch_at_{};
 };
 
 }  // namespace ocfsgw::cache

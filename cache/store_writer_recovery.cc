@@ -8,6 +8,7 @@
 namespace ocfsgw::cache {
 
 void StoreWriter::Open() {
+  Touch();
   if (auto opened = OpenOrCreateStore(directory_, state_->volume, db_options_, /*discard=*/false);
       opened.ok()) {
     Install(std::move(*opened));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,13 +39,20 @@ std::optional<MountEntry> ReadEntry(const fs::path& path) {
   }
 }
 
-/// The process lives and its socket listens: a process id alone may have been given to another process since.
+/// The process lives and it is what listens on the socket: its id may have been given to another process
+/// since, and its slot of the cache directory, with the socket, to another gateway.
 bool IsAlive(const MountEntry& entry) {
   if (entry.pid <= 0 || (kill(entry.pid, 0) != 0 && errno == ESRCH)) {
     return false;
   }
-  const Status connected = ConnectUnixSocket(entry.socket).status();
-  return !connected.IsErrno(ECONNREFUSED) && !connected.IsErrno(ENOENT);
+  const auto connected = ConnectUnixSocket(entry.socket);
+  if (!connected.ok()) {
+    return !connected.status().IsErrno(ECONNREFUSED) && !connected.status().IsErrno(ENOENT);
+  }
+  ucred listener{};
+  socklen_t size = sizeof(listener);
+  return getsockopt(connected->get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0 ||
+         listener.pid == entry.pid;
 }
 
 Status WriteEntry(const fs::path& path, const MountEntry& entry) {

@@ -65,10 +65,11 @@ std::string TierLine(std::string_view label, double cache, double source, std::s
                      all > 0 ? fmt::format("{:.1f} %", 100 * cache / all) : "-");
 }
 
-std::string StoreLines(const json& store) {
+std::string StoreLines(const json& store, const std::string& directory) {
   const auto number = [&store](std::string_view key) { return Get(store, key, 0.0); };
   std::string text = Line("page store", fmt::format("{} of {} on disk", Bytes(number("disk_bytes")),
                                                     Bytes(number("quota_bytes"))));
+  text += Line("  directory", directory.empty() ? "none" : directory);
   text += Line("  records", fmt::format("{}, {}", Number(number("records")), Bytes(number("bytes"))));
   text += Line("  evicted", Number(number("evicted_records")));
   text += Line("  not stored", Number(number("dropped_puts")));
@@ -143,7 +144,8 @@ std::string FormatStatus(const json& status) {
       out += Line(fmt::format("  {}", op.substr(0, op.find('"'))), Number(value.get<double>()));
     }
   }
-  return out + "\n" + (store.is_object() ? StoreLines(store) : Line("page store", "none"));
+  return out + "\n" +
+         (store.is_object() ? StoreLines(store, text_of("cache_slot")) : Line("page store", "none"));
 }
 
 std::string FormatMetrics(const json& metrics) {

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cache/memory_page_store.h"
 #include "cache/rocksdb_page_store.h"
+#include "cache/store_slots.h"
 #include "ctl/status_text.h"
 #include "fusefs/take_back.h"
 #include "ocfs2-backend/o2dlm_table_domain.h"
@@ -76,21 +77,26 @@ Status Gateway::OpenSource() {
 }
 
 Status Gateway::OpenStore() {
+  auto slot = cache::TakeSlot(options_.cache_dir, source_->volume(),
+                              shared_ == nullptr ? -1 : shared_->preferred_slot);
+  if (!slot.ok()) {
+    if (!slot.status().Is(StatusCode::kSystem)) return slot.status();
+    log::Warning("the cache at {} cannot be used ({}); going on without it", options_.cache_dir,
+                 slot.status().ToString());
+    store_ = std::make_unique<cache::MemoryPageStore>(0);
+    return Status::Ok();
+  }
+  slot_ = slot->directory.path();
+  if (shared_ != nullptr) shared_->slot.store(slot->number);
   cache::RocksdbPageStoreOptions store;
-  store.directory = options_.cache_dir;
   store.volume = source_->volume();
   store.cache_size = options_.cache_bytes;
   store.memory_bytes = options_.memory_bytes / kBlockCacheShare;
   store.metrics = &metrics_;
-  auto opened = cache::RocksdbPageStore::Open(std::move(store));
-  if (opened.ok()) {
-    store_ = std::move(*opened);
-    return Status::Ok();
-  }
-  if (!opened.status().Is(StatusCode::kSystem)) return opened.status();
-  log::Warning("the cache at {} cannot be used ({}); going on without it", options_.cache_dir,
-               opened.status().ToString());
-  store_ = std::make_unique<cache::MemoryPageStore>(0);
+  OCFSGW_ASSIGN_OR_RETURN(store_,
+                          cache::RocksdbPageStore::Open(std::move(slot->directory), std::move(store)));
+  metrics_.AddGauge(this, "ocfsgw_page_store_info", "1, the slot of the cache directory being the label.",
+                    [] { return 1.0; }, {{"directory", slot_}});
   return Status::Ok();
 }
 
@@ -172,7 +178,11 @@ Status Gateway::StartMetrics() {
 
 void Gateway::StartControl() {
   ctl::ControlServerOptions control;
-  control.socket_path = options_.cache_dir + "/control.sock";
+  if (slot_.empty()) {
+    log::Warning("no control socket without a cache directory, ocfsgwctl will not reach this mount");
+    return;
+  }
+  control.socket_path = slot_ + "/control.sock";
   auto server = ctl::ControlServer::Start(control, Handlers());
   if (!server.ok()) {
     log::Warning("no control socket, ocfsgwctl will not reach this mount: {}", server.status().ToString());
@@ -238,6 +248,7 @@ nlohmann::json Gateway::StatusReport() const {
       {"guardian", shared_ == nullptr ? 0 : shared_->guardian},
       {"restarts", shared_ == nullptr ? 0 : shared_->restarts},
       {"cache_dir", options_.cache_dir},
+      {"cache_slot", slot_},
       {"store",
        {{"records", store.records},
         {"bytes", store.bytes},

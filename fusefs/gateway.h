@@ -72,6 +72,7 @@ class Gateway {
   std::unique_ptr<ocfs2::MeteredBackend> backend_;
   LeaseChoice leases_;
   std::unique_ptr<cache::PageStore> store_;
+  std::string slot_;  ///< The directory of the page store and the control socket; empty: none could be had.
 
   AsioExecutor acquirers_;
   AsioExecutor timers_;

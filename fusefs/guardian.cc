@@ -89,6 +89,7 @@ pid_t Guardian::Start(const Gateway& gateway, SharedState& state, uint32_t resta
   state.guardian = getpid();
   state.restarts = restarts;
   state.dead_mount = dead_mount_;
+  state.preferred_slot = slot_;
   const auto pid = static_cast<pid_t>(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
   if (pid < 0) Say(log::Level::kError, Status::LastErrno("starting the gateway").ToString());
   if (pid != 0) return std::max(pid, 0);
@@ -214,6 +215,7 @@ void Guardian::TakeOver(SharedState& state, End& end) {
   const int session_fd = state.session_fd.load();
   const std::string fuse = session_fd < 0 ? "" : descriptors_.PathOf(session_fd);
   if (const uint64_t mounted = state.mount_id.load(); mounted != 0) dead_mount_ = mounted;
+  if (const int slot = state.slot.load(); slot >= 0) slot_ = slot;
   if (fuse.empty()) {
     AwaitDeath(end, kDeathSoon);
     GiveLeasesBack(-1);

@@ -68,6 +68,7 @@ class Guardian {
   pid_t gateway_ = 0;        ///< 0: none, or reaped.
   bool stop_ = false;        ///< A signal said so.
   uint64_t dead_mount_ = 0;  ///< MountId of what the last gateway that was mounted left behind.
+  int slot_ = -1;            ///< The slot of the cache directory that the last gateway with one had.
 };
 
 }  // namespace ocfsgw::fusefs

@@ -19,7 +19,7 @@ struct MountOptions {
   std::string mountpoint;
   bool foreground = false;
   bool read_only = false;
-  std::string cache_dir;  ///< Never empty after parsing; the control socket lives here even with lease=none.
+  std::string cache_dir;  ///< Never empty after parsing; a slot is taken even with lease=none.
   uint64_t cache_bytes = 1ULL << 30;
   LeaseMode lease = LeaseMode::kAuto;
   std::string dlmfs_dir = "/dlm";

@@ -80,9 +80,11 @@ using Value = const std::string&;
 
 constexpr OptionSpec kSpecs[] = {
     {"cache_dir=", "DIR", "/var/cache/ocfsgw/HASH",
-     "directory of the page store and the control socket; one mount only", Use::kGateway,
-     [](Options& o, Name n, Value v) { return AssignPath(o.cache_dir, n, v); }},
-    {"cache_size=", "SIZE", "1G", "most disk space the page store takes, 16M or more", Use::kGateway,
+     "directory of the page stores, a numbered one for each mount that uses it at a time, 64 at most",
+     Use::kGateway, [](Options& o, Name n, Value v) { return AssignPath(o.cache_dir, n, v); }},
+    {"cache_size=", "SIZE", "1G",
+     "most disk space a page store takes, 16M or more; n mounts on one cache_dir take n times that",
+     Use::kGateway,
      [](Options& o, Name n, Value v) { return Assign(o.cache_bytes, ParseSize(n, v, 16ULL << 20)); }},
     {"memory=", "SIZE", "256M", "bound of the page store's block cache and queues, 64M or more",
      Use::kGateway,

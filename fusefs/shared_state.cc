@@ -10,9 +10,11 @@ SharedState* SharedState::Map() {
   void* const memory = mmap(nullptr, sizeof(SharedState), PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
-  // Not constructed: that would touch every slot. Zeroed memory is what a new one looks like, but for this.
+  // Not constructed: that would touch every slot. Zeroed memory is what a new one looks like, but for these.
   auto* const state = static_cast<SharedState*>(memory);
   state->session_fd.store(-1);
+  state->slot.store(-1);
+  state->preferred_slot = -1;
   return state;
 }
 

@@ -33,7 +33,9 @@ struct SharedState {
   /// The descriptor of /dev/fuse while mounted, else -1.
   std::atomic<int> session_fd{-1};
   std::atomic<uint64_t> mount_id{0};  ///< MountId of what is mounted.
+  std::atomic<int> slot{-1};          ///< Of the cache directory, once taken.
   uint64_t dead_mount = 0;            ///< Of what the next one replaces; set like those below.
+  int preferred_slot = -1;            ///< The slot of the last one, -1 for none; set like those below.
   pid_t guardian = 0;                 ///< Set before the gateway starts, like `restarts`.
   uint32_t restarts = 0;              ///< How often a gateway has been started again before this one.
   GrantSlots grants;

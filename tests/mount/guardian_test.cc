@@ -178,7 +178,7 @@ TEST_F(GuardianTest, StoppedGatewayIsKilledWithinTheRecallDeadline) {
 
 TEST_F(GuardianTest, NothingOfADeadGatewayStaysInTheSharedDescriptors) {
   ASSERT_NO_FATAL_FAILURE(Start());
-  const std::string lock = std::filesystem::canonical(gateway_.cache_dir()).string() + "/store/LOCK";
+  const std::string lock = std::filesystem::canonical(gateway_.cache_dir()).string() + "/0/store/LOCK";
   ASSERT_EQ(Descriptors(lock), 1);
   const pid_t pid = gateway_.pid();
   ASSERT_EQ(kill(pid, SIGKILL), 0);

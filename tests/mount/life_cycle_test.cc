@@ -61,9 +61,12 @@ TEST_F(LifeCycle, BackgroundMountReturnsWhenItServes) {
   EXPECT_EQ(status.value("guardian", 0), gateway_.guardian());
   EXPECT_EQ(status.value("restarts", -1), 0);
   EXPECT_EQ(status.value("lease_provider", ""), "local");
+  EXPECT_EQ(status.value("cache_slot", ""), gateway_.cache_dir() + "/0");
+  EXPECT_TRUE(std::filesystem::exists(gateway_.cache_dir() + "/0/control.sock"));
+  EXPECT_EQ(gateway_.Metric("ocfsgw_page_store_info{directory=\"" + gateway_.cache_dir() + "/0\"}"), 1);
   EXPECT_TRUE(gateway_.Unmount());
   EXPECT_FALSE(std::filesystem::exists(gateway_.Mount("hello")));
-  EXPECT_FALSE(std::filesystem::exists(gateway_.cache_dir() + "/control.sock"));
+  EXPECT_FALSE(std::filesystem::exists(gateway_.cache_dir() + "/0/control.sock"));
 }
 
 TEST_F(LifeCycle, ForegroundStaysUntilUnmounted) {

@@ -63,8 +63,8 @@ void DropAndWaitUntilWritten(PageStore& store) {
   }
 }
 
-RocksdbPageStoreOptions CrashOptions(const std::string& directory) {
-  RocksdbPageStoreOptions options;
+TestStoreOptions CrashOptions(const std::string& directory) {
+  TestStoreOptions options;
   options.directory = directory;
   options.volume = VolumeId(7);
   options.cache_size = 16 * kMiB;

@@ -131,16 +131,16 @@ TEST(PageStoreRestart, ForeignDatabasesAreSetAsideAndOnlyOneIsKept) {
 TEST(PageStoreRestart, OneOpenerOnly) {
   ScratchDirectory directory;
   auto store = MustOpen(StoreOptions(directory));
-  const auto second = RocksdbPageStore::Open(StoreOptions(directory));
+  const auto second = Open(StoreOptions(directory));
   EXPECT_EQ(second.status().code(), StatusCode::kBusy);
   EXPECT_NE(second.status().ToString().find("in use"), std::string::npos);
   store.reset();
-  EXPECT_TRUE(RocksdbPageStore::Open(StoreOptions(directory)).ok());
+  EXPECT_TRUE(Open(StoreOptions(directory)).ok());
 }
 
 TEST(PageStoreRestart, RefusesATooSmallQuotaInOneLine) {
   ScratchDirectory directory;
-  const auto store = RocksdbPageStore::Open(StoreOptions(directory, 16 * kMiB - 1));
+  const auto store = Open(StoreOptions(directory, 16 * kMiB - 1));
   EXPECT_EQ(store.status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(store.status().ToString().find('\n'), std::string::npos);
 }

@@ -80,9 +80,12 @@ inline bool HasRightContent(PageStore& store, const RecordKey& key, StampHash st
   return true;
 }
 
-inline RocksdbPageStoreOptions StoreOptions(const ScratchDirectory& directory,
-                                            uint64_t cache_size = 64 * kMiB) {
-  RocksdbPageStoreOptions options;
+struct TestStoreOptions : RocksdbPageStoreOptions {
+  std::string directory;  ///< The slot.
+};
+
+inline TestStoreOptions StoreOptions(const ScratchDirectory& directory, uint64_t cache_size = 64 * kMiB) {
+  TestStoreOptions options;
   options.directory = directory.path() + "/cache";
   options.volume = VolumeId(7);
   options.cache_size = cache_size;
@@ -90,9 +93,14 @@ inline RocksdbPageStoreOptions StoreOptions(const ScratchDirectory& directory,
   return options;
 }
 
+inline Result<std::unique_ptr<RocksdbPageStore>> Open(TestStoreOptions options) {
+  OCFSGW_ASSIGN_OR_RETURN(StoreDirectory directory, StoreDirectory::Open(options.directory));
+  return RocksdbPageStore::Open(std::move(directory), std::move(options));
+}
+
 /// Opens; a failure ends the test program, for there is nothing to go on with.
-inline std::unique_ptr<RocksdbPageStore> MustOpen(RocksdbPageStoreOptions options) {
-  auto store = RocksdbPageStore::Open(std::move(options));
+inline std::unique_ptr<RocksdbPageStore> MustOpen(TestStoreOptions options) {
+  auto store = Open(std::move(options));
   if (!store.ok()) {
     std::cerr << "cannot open the store: " << store.status().ToString() << '\n';
     std::abort();

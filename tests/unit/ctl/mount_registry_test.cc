@@ -86,6 +86,17 @@ TEST_F(MountRegistryTest, DeadGatewaysAreCleanedAway) {
   EXPECT_TRUE(std::filesystem::exists(File("/m/alive")));
 }
 
+TEST_F(MountRegistryTest, AnotherGatewayOnTheSocketOfADeadOneIsNotTakenForIt) {
+  const MountEntry alive = Gateway("/m/alive");
+  MountEntry dead = alive;
+  dead.mountpoint = "/m/dead";
+  dead.pid = getppid();  // given to another process
+  const MountRegistration first(dead, run_);
+  const MountRegistration second(alive, run_);
+  EXPECT_EQ(FindMount("", run_)->mountpoint, "/m/alive");
+  EXPECT_FALSE(std::filesystem::exists(File("/m/dead")));
+}
+
 TEST_F(MountRegistryTest, ForeignFilesAreLeftAlone) {
   std::filesystem::create_directories(run_ + "/directory.json");
   std::ofstream(run_ + "/garbage.json") << "{\"mountpoint\":5";

@@ -33,6 +33,7 @@ TEST(FormatStatus, ShowsEverything) {
                        {"pid", 4711},
                        {"guardian", 4710},
                        {"restarts", 2},
+                       {"cache_slot", "/var/cache/ocfsgw/www/0"},
                        {"store",
                         {{"records", 10},
                          {"bytes", 1048576},
@@ -86,6 +87,7 @@ TEST(FormatStatus, ShowsEverything) {
             "  read                6\n"
             "\n"
             "page store            1.5 MiB of 1.0 GiB on disk\n"
+            "  directory           /var/cache/ocfsgw/www/0\n"
             "  records             10, 1.0 MiB\n"
             "  evicted             2\n"
             "  not stored          3\n"
