@@ -6,12 +6,13 @@ namespace ocfsgw::cache {
 namespace {
 
 constexpr double kCountersPerObject = 14.378;
+constexpr size_t kCountersMin = 256;  // or objects share most of theirs
 
 }  // namespace
 
 FrequencySketch::FrequencySketch(size_t objects)
-    : counters_(std::max<size_t>(2 * kHashes,
-                                 static_cast<size_t>(kCountersPerObject * static_cast<double>(objects)))) {}
+    : counters_(
+          std::max(kCountersMin, static_cast<size_t>(kCountersPerObject * static_cast<double>(objects)))) {}
 
 size_t FrequencySketch::PlaceOf(uint64_t hash, uint64_t i) const {
   return HashToRange(SpreadBits(hash + i * 0x9e3779b97f4a7c15), counters_.size());

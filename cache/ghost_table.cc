@@ -47,7 +47,7 @@ std::optional<uint32_t> GhostTable::Take(ObjectId id, uint32_t now) {
 
 void GhostTable::Restore(std::vector<uint32_t> cells, uint64_t random_state) {
   cells_ = std::move(cells);
-  random_ = random_state | 1;
+  random_ = random_state == 0 ? 1 : random_state;  // 0 would stay 0
 }
 
 }  // namespace ocfsgw::cache
