@@ -14,7 +14,7 @@ struct AlirsOptions {
   bool lots = true;         ///< 1; without: the oldest ghost of a full set goes.
   bool adaptation = true;   ///< 2
   bool correlation = true;  ///< 3
-  bool reuse_limit = true;  ///< 4
+  bool reuse_limit = true;  ///< 4; without: the share is 1.
   bool renewal = true;      ///< 5
 };
 
@@ -29,8 +29,10 @@ struct AlirsOptions {
 ///    at its minimum, where LIRS is best; where recency counts it grows, and the policy tends to LRU.
 /// 3. Reads of a cold block soon after its first one count as one (correlated references, as in O'Neil et
 ///    al., LRU-K, SIGMOD 1993): they neither make it hot nor young.
-/// 4. A ghost becomes hot only if its reuse distance is at most kReuseShareMax of the age of the oldest hot
-///    block, as one that barely qualifies would soon be demoted.
+/// 4. A ghost becomes hot only if its reuse distance is at most a share of the age of the oldest hot block.
+///    The share shrinks while blocks that barely qualified are read again less often than blocks renewed (5),
+///    and grows while they are read more often: it is low where popularity decides (Zipf), as one short
+///    distance says little there, and high where loops do.
 /// 5. A hot block read twice or more since it came in is renewed once instead of being demoted, while at
 ///    least kRenewalYieldMin of such blocks are then read again: what is read often outlives a gap.
 ///
@@ -59,16 +61,19 @@ class AlirsPolicy final : public ReplacementPolicy {
     Where where = Where::kCold;
     uint8_t hits = 0;          // hot: since it became hot or was renewed, at most kRenewalHits
     bool renewed : 1 = false;  // hot: not read since it was renewed
+    bool barely : 1 =
+        false;  // hot: not read since it became so with a distance in the upper half of the limit
     bool was_hot : 1 = false;  // cold: demoted, so its age says nothing about the cold queue
   };
 
   void HitHot(uint32_t slot);
   void HitCold(uint32_t slot);
-  void BecomeHot(uint32_t slot);
+  void BecomeHot(uint32_t slot, bool barely);
   std::optional<ObjectId> Evict();
   void DemoteOne();
   void FillMargin();
   bool Renew(uint32_t slot);
+  void BarelyHotWas(bool read_again);
 
   uint32_t HotCount() const { return hot_.size + margin_.size; }
   uint32_t AgeOf(uint32_t slot) const { return now_ - table_[slot].time; }
@@ -81,7 +86,6 @@ class AlirsPolicy final : public ReplacementPolicy {
   const double cold_max_;
   const double step_;
   const uint32_t correlated_;
-  const double reuse_share_max_;
 
   SlotTable<Block> table_;
   SlotList hot_;     // most recent first
@@ -93,6 +97,8 @@ class AlirsPolicy final : public ReplacementPolicy {
   double cold_target_;           // blocks
   double renewal_yield_ = 0.5;   // share of renewals that were followed by a read, moving average
   uint32_t renewals_refused_ = 0;
+  double barely_yield_ = 0.5;  // share of barely hot blocks that were read again, moving average
+  double reuse_share_;         // reuse distance that makes hot / age of the oldest hot block
 };
 
 }  // namespace ocfsgw::cache

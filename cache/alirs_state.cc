@@ -39,6 +39,8 @@ std::string AlirsPolicy::Serialize() const {
   Append(out, cold_target_);
   Append(out, renewal_yield_);
   Append(out, renewals_refused_);
+  Append(out, barely_yield_);
+  Append(out, reuse_share_);
   for (const SlotList* list : {&hot_, &margin_, &cold_}) {
     Append(out, list->size);
     for (uint32_t slot = list->back; slot != kNoSlot; slot = table_[slot].prev) {
@@ -46,7 +48,7 @@ std::string AlirsPolicy::Serialize() const {
       Append(out, block.id);
       Append(out, block.time);
       Append(out, block.hits);
-      Append(out, static_cast<uint8_t>(block.renewed | block.was_hot << 1));
+      Append(out, static_cast<uint8_t>(block.renewed | block.was_hot << 1 | block.barely << 2));
     }
   }
   Append(out, ghosts_.random_state());
@@ -61,12 +63,15 @@ Status AlirsPolicy::Restore(std::string_view bytes) {
   uint32_t version = 0, capacity = 0;
   if (!reader.Take(version) || version != kStateVersion || !reader.Take(capacity) || capacity != capacity_ ||
       !reader.Take(read.now_) || !reader.Take(read.last_residence_) || !reader.Take(read.cold_target_) ||
-      !reader.Take(read.renewal_yield_) || !reader.Take(read.renewals_refused_)) {
+      !reader.Take(read.renewal_yield_) || !reader.Take(read.renewals_refused_) ||
+      !reader.Take(read.barely_yield_) || !reader.Take(read.reuse_share_)) {
     return bad;
   }
   // Negated, so that what is not a number is refused too.
   if (!(read.cold_target_ >= cold_min_ && read.cold_target_ <= cold_max_)) return bad;
-  if (!(read.renewal_yield_ >= 0 && read.renewal_yield_ <= 1)) return bad;
+  for (const double share : {read.renewal_yield_, read.barely_yield_, read.reuse_share_}) {
+    if (!(share >= 0 && share <= 1)) return bad;
+  }
   using Where = Block::Where;
   const std::pair<SlotList*, Where> lists[] = {
       {&read.hot_, Where::kHot}, {&read.margin_, Where::kMargin}, {&read.cold_, Where::kCold}};
@@ -84,6 +89,7 @@ Status AlirsPolicy::Restore(std::string_view bytes) {
       block.where = where;
       block.renewed = flags & 1;
       block.was_hot = flags & 2;
+      block.barely = flags & 4;
       const uint32_t slot = read.table_.Add(id);
       static_cast<Block&>(read.table_[slot]) = block;
       read.table_.PushFront(*list, slot);
@@ -103,6 +109,8 @@ Status AlirsPolicy::Restore(std::string_view bytes) {
   cold_target_ = read.cold_target_;
   renewal_yield_ = read.renewal_yield_;
   renewals_refused_ = read.renewals_refused_;
+  barely_yield_ = read.barely_yield_;
+  reuse_share_ = read.reuse_share_;
   ghosts_.Restore(std::move(cells), random_state);
   return Status::Ok();
 }
