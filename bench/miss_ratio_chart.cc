@@ -9,7 +9,7 @@
 namespace ocfsgw::bench {
 namespace {
 
-constexpr int kColumns = 2;
+constexpr size_t kColumns = 2;
 constexpr double kPanelWidth = 440, kPanelHeight = 280;
 constexpr double kLeft = 48, kRight = 12, kTop = 28, kBottom = 36;  // of a panel, around its plot
 constexpr double kLegendHeight = 40, kLegendWidth = 95;
@@ -83,6 +83,10 @@ double Percent(const ReplayTrace& trace, const ReplayCell& cell) {
   return 100.0 * static_cast<double>(cell.capacity) / static_cast<double>(trace.objects);
 }
 
+std::string PercentText(double percent) {
+  return fmt::format(fmt::runtime(percent < 10 ? "{:.2g}" : "{:.0f}"), percent);
+}
+
 Scale ScaleOf(const ReplayResults& results) {
   double low = 100, high = 0;
   for (const ReplayTrace& trace : results.traces) {
@@ -112,6 +116,12 @@ std::string Curve(const ReplayTrace& trace, const std::string& policy, const Sca
   return fmt::format("<polyline points=\"{}\" {}/>\n", line, style);
 }
 
+/// The row of element `i`, from 0, with so many in each.
+double RowOf(size_t i, size_t per_row) {
+  const size_t row = i / per_row;
+  return static_cast<double>(row);
+}
+
 std::string Panel(const ReplayTrace& trace, const std::vector<std::string>& policies, const Scale& scale) {
   constexpr double kRightEdge = kPanelWidth - kRight;
   std::string out = Text(kLeft, kTop - 10, trace.name, "start");
@@ -127,7 +137,7 @@ std::string Panel(const ReplayTrace& trace, const std::vector<std::string>& poli
     if (crowded) continue;
     labelled.push_back(x);
     out += Line(x, Scale::Up(0), x, Scale::Up(0) + 4, "stroke=\"#888888\"");
-    out += Text(x, Scale::Up(0) + 17, fmt::format("{:.2g}", Percent(trace, cell)), "middle");
+    out += Text(x, Scale::Up(0) + 17, PercentText(Percent(trace, cell)), "middle");
   }
   out += Text((kLeft + kRightEdge) / 2, kPanelHeight - 4, "cache size, % of distinct objects", "middle");
   for (size_t i = 0; i < policies.size(); ++i) out += Curve(trace, policies[i], scale, StyleOf(policies, i));
@@ -139,11 +149,10 @@ std::string Panel(const ReplayTrace& trace, const std::vector<std::string>& poli
 std::string MissRatioChart(const ReplayResults& results) {
   const std::vector<std::string> policies = Policies(results);
   const Scale scale = ScaleOf(results);
-  const size_t rows = (results.traces.size() + kColumns - 1) / kColumns;
-  const int per_row = static_cast<int>(kColumns * kPanelWidth / kLegendWidth);
-  const auto legend_rows = static_cast<double>((policies.size() + per_row - 1) / per_row);
-  const double legend = kLegendHeight + (legend_rows - 1) * 20;
-  const double width = kColumns * kPanelWidth, height = legend + static_cast<double>(rows) * kPanelHeight;
+  constexpr auto kPerRow = static_cast<size_t>(kColumns * kPanelWidth / kLegendWidth);
+  const double legend = kLegendHeight + 20 * RowOf(policies.size() - 1, kPerRow);
+  const double width = kColumns * kPanelWidth;
+  const double height = legend + kPanelHeight * RowOf(results.traces.size() + kColumns - 1, kColumns);
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} "
       "{1:.0f}\" "
@@ -151,14 +160,14 @@ std::string MissRatioChart(const ReplayResults& results) {
       "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
       width, height);
   for (size_t i = 0; i < policies.size(); ++i) {
-    const double x = 12 + static_cast<double>(i % per_row) * kLegendWidth;
-    const double y = 20 + static_cast<double>(i / per_row) * 20;
+    const double x = 12 + static_cast<double>(i % kPerRow) * kLegendWidth;
+    const double y = 20 + 20 * RowOf(i, kPerRow);
     out += Line(x, y, x + 22, y, StyleOf(policies, i)) + Text(x + 27, y + 4, policies[i], "start");
   }
   for (size_t i = 0; i < results.traces.size(); ++i) {
     out += fmt::format("<g transform=\"translate({:.0f} {:.0f})\">\n",
                        static_cast<double>(i % kColumns) * kPanelWidth,
-                       legend + static_cast<double>(i / kColumns) * kPanelHeight);
+                       legend + kPanelHeight * RowOf(i, kColumns));
     out += Panel(results.traces[i], policies, scale) + "</g>\n";
   }
   return out + "</svg>\n";
