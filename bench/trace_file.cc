@@ -24,7 +24,7 @@ Status Unreadable(const std::string& path, archive* from) {
   return {StatusCode::kCorrupt, fmt::format("{}: {}", path, why == nullptr ? "cannot be read" : why)};
 }
 
-/// A file as libarchive sees it: unpacked if need be, its content taken as it is. Null `*error`: it is open.
+/// A file as libarchive sees it: unpacked if need be, its content taken as it is.
 Result<Archive> Open(const std::string& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
