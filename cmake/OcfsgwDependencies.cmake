@@ -9,4 +9,5 @@ find_package(nlohmann_json REQUIRED)          # --json output and the control pr
 find_package(prometheus-cpp REQUIRED)         # metrics endpoint
 pkg_check_modules(FUSE3 REQUIRED IMPORTED_TARGET fuse3>=3.12)
 pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb>=7.8)
+pkg_check_modules(LIBARCHIVE REQUIRED IMPORTED_TARGET libarchive>=3.6)  # compressed traces
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)

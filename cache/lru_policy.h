@@ -1,0 +1,27 @@
+#pragma once
+
+#include "cache/replacement_policy.h"
+#include "cache/slot_table.h"
+
+namespace ocfsgw::cache {
+
+/// The least recently used object goes. Thread-compatible.
+class LruPolicy final : public ReplacementPolicy {
+ public:
+  explicit LruPolicy(size_t capacity) : capacity_(capacity), table_(capacity) {}
+
+  AccessOutcome Access(ObjectId id) override;
+  bool IsResident(ObjectId id) const override { return table_.Find(id) != kNoSlot; }
+  void Remove(ObjectId id) override;
+  size_t size() const override { return queue_.size; }
+  size_t MetadataBytes() const override { return table_.MetadataBytes(); }
+
+ private:
+  struct Nothing {};
+
+  const size_t capacity_;
+  SlotTable<Nothing> table_;
+  SlotList queue_;  // most recent first
+};
+
+}  // namespace ocfsgw::cache
