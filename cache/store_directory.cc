@@ -27,11 +27,21 @@ constexpr std::string_view kLockFile = "/store.lock";
 constexpr std::string_view kDatabase = "/store";
 constexpr std::string_view kAsidePrefix = "store.aside-";
 constexpr std::string_view kFormatFile = "/FORMAT";
+constexpr std::string_view kFormatBegin = "ocfsgw page store, format ";
 constexpr size_t kFormatBytesMax = 256;
 constexpr uint64_t kStatBlockBytes = 512;  // unit of st_blocks, stat(2)
 
 std::string FormatText(VolumeId volume) {
-  return fmt::format("ocfsgw page store, format {}, volume {:016x}\n", kFormatVersion, volume.value);
+  return fmt::format("{}{}, volume {:016x}\n", kFormatBegin, kFormatVersion, volume.value);
+}
+
+/// What FORMAT says; empty if it cannot be read.
+std::string ReadFormat(const std::string& database) {
+  std::ifstream file(database + std::string(kFormatFile), std::ios::binary);
+  std::string found(kFormatBytesMax, '\0');
+  file.read(found.data(), static_cast<std::streamsize>(found.size()));
+  found.resize(static_cast<size_t>(file.gcount()));
+  return found;
 }
 
 bool Exists(const std::string& path) {
@@ -113,10 +123,7 @@ Status StoreDirectory::CheckFormatAt(const std::string& path, VolumeId volume) {
   if (!Exists(database)) {
     return Status(StatusCode::kNotFound, "no database");
   }
-  std::ifstream file(database + std::string(kFormatFile), std::ios::binary);
-  std::string found(kFormatBytesMax, '\0');
-  file.read(found.data(), static_cast<std::streamsize>(found.size()));
-  found.resize(static_cast<size_t>(file.gcount()));
+  const std::string found = ReadFormat(database);
   const std::string expected = FormatText(volume);
   if (found != expected) {
     return Status(StatusCode::kCorrupt, fmt::format("its FORMAT is '{}' where '{}' is wanted",
@@ -127,6 +134,11 @@ Status StoreDirectory::CheckFormatAt(const std::string& path, VolumeId volume) {
     return Status(StatusCode::kCorrupt, "its file CURRENT is missing");
   }
   return Status::Ok();
+}
+
+bool StoreDirectory::HasForeignDatabaseAt(const std::string& path, VolumeId volume) {
+  const std::string found = ReadFormat(path + std::string(kDatabase));
+  return found.starts_with(kFormatBegin) && found != FormatText(volume);
 }
 
 int64_t StoreDirectory::LastUseAt(const std::string& path) {

@@ -35,6 +35,9 @@ class StoreDirectory {
   Status CheckFormat(VolumeId volume) const { return CheckFormatAt(path_, volume); }
   /// The same for the directory `path`, of which the lock is not needed: another process may be changing it.
   static Status CheckFormatAt(const std::string& path, VolumeId volume);
+  /// Whether there is a database of another volume or of another format there. One whose FORMAT says nothing
+  /// (it is damaged, or the making of it was cut short) is nobody's.
+  static bool HasForeignDatabaseAt(const std::string& path, VolumeId volume);
   /// When Touch was called last on the directory `path`, in nanoseconds since the epoch; 0 if never.
   static int64_t LastUseAt(const std::string& path);
   /// Notes that the directory is in use now. That it cannot be noted is no error.

@@ -30,11 +30,10 @@ struct Candidate {
 };
 
 Content ContentOf(const std::string& path, VolumeId volume) {
-  const Status format = StoreDirectory::CheckFormatAt(path, volume);
-  if (format.ok()) {
+  if (StoreDirectory::CheckFormatAt(path, volume).ok()) {
     return Content::kWarm;
   }
-  return format.Is(StatusCode::kNotFound) ? Content::kNone : Content::kForeign;
+  return StoreDirectory::HasForeignDatabaseAt(path, volume) ? Content::kForeign : Content::kNone;
 }
 
 int64_t Rank(const Candidate& candidate, int preferred) {

@@ -22,8 +22,8 @@ struct StoreSlot {
 /// | slot                                           | of several                               |
 /// |------------------------------------------------|------------------------------------------|
 /// | with a database of `volume`, in our format     | `preferred`, the one used most recently  |
-/// | without a database, or a number without a slot | the lowest number                        |
-/// | with any other database                        | the one not used for longest             |
+/// | without one that is anybody's, or no slot      | the lowest number                        |
+/// | with a foreign database                        | the one not used for longest             |
 ///
 /// One of the last kind, whose database is to be set aside, is taken only when all others are in use: not
 /// when one of them could not be opened or made.

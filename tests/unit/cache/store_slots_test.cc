@@ -106,6 +106,17 @@ TEST_F(StoreSlots, ThePreferredOneComesFirstIfItIsWarmAndFree) {
   EXPECT_EQ(Take(kVolume, kSlotsMax), 1) << "there is no such slot";
 }
 
+TEST_F(StoreSlots, ADatabaseThatCannotBeToldIsNobodys) {
+  MakeSlot(0, kOther, 300);
+  MakeSlot(1, kVolume, 300);
+  std::ofstream(Path(1) + "/store/FORMAT") << "damaged";
+  MakeSlot(2, kVolume, 300);
+  fs::remove(Path(2) + "/store/FORMAT");
+  EXPECT_EQ(Take(), 1);
+  EXPECT_EQ(Take(), 2);
+  EXPECT_EQ(Take(), 3);
+}
+
 TEST_F(StoreSlots, ForeignOnesOnlyWhenAllNumbersAreTakenTheOneNotUsedForLongestFirst) {
   MakeSlot(5, kOther, 300);
   MakeSlot(9, kOther, 100);
