@@ -171,7 +171,7 @@ TEST_F(SharedCacheDirectory, TheControlSocketIsFoundWhenTheRestartedGatewayHasAn
   const pid_t pid = gateway_.pid();
   ASSERT_EQ(Slot(gateway_), "0");
   // Its database is of another format when it comes back, and its socket is still there.
-  ASSERT_TRUE(WriteFile(gateway_.cache_dir() + "/0/store/FORMAT", "something else"));
+  ASSERT_TRUE(WriteFile(gateway_.cache_dir() + "/0/store/FORMAT", "ocfsgw page store, format 0\n"));
   ASSERT_EQ(kill(pid, SIGKILL), 0);
   ASSERT_NO_FATAL_FAILURE(AwaitRestart(pid));
   EXPECT_TRUE(std::filesystem::exists(gateway_.cache_dir() + "/0/control.sock"));
