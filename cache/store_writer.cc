@@ -57,20 +57,22 @@ void StoreWriter::Run() {
           wanted = state_->flush_wanted;
         }
         status = FlushActive();
-        FlushFinished(wanted);
+        if (status.ok()) {
+          FlushFinished(wanted);
+        }
         break;
       }
       case Work::kDegrade:
         status = rocksdb::Status::IOError("reading fails again and again");
         break;
+      case Work::kHide:
+        HideDropped();
+        break;
       case Work::kRecover:
-        if (Recover()) {
-          log::Info("page store {}: works again", directory_.database_path());
-        }
+        Recover();
         break;
       case Work::kStop:
-        (void)FlushActive();
-        Degrade("");  // closes the database
+        Stop();
         return;
     }
     if (!status.ok()) {
@@ -88,6 +90,9 @@ StoreWriter::Work StoreWriter::WaitForWork() {
       return Work::kStop;
     }
     if (state_->degraded) {
+      if (!hidden_ && DropsPending()) {
+        return Work::kHide;
+      }
       if (flush || now >= retry_at_) {
         return Work::kRecover;
       }
@@ -105,6 +110,19 @@ StoreWriter::Work StoreWriter::WaitForWork() {
     }
     state_->work.Wait(state_->mutex);
   }
+}
+
+void StoreWriter::Stop() {
+  bool late = false;
+  {
+    MutexLock lock(state_->mutex);
+    late = std::chrono::steady_clock::now() >= state_->stop_deadline;
+  }
+  if (!late) {
+    (void)FlushActive();
+  }
+  Degrade("");  // closes the database
+  HideDropped();
 }
 
 rocksdb::Status StoreWriter::WriteQueued() {
@@ -179,7 +197,7 @@ rocksdb::Status StoreWriter::FlushActive() {
   const rocksdb::Status status = db_->Flush(*active_);
   active_bytes_ += kFlushCharge;
   unflushed_bytes_ = 0;
-  const uint64_t disk_bytes = directory_.DiskBytes();
+  const uint64_t disk_bytes = directory_->DiskBytes();
   MutexLock lock(state_->mutex);
   state_->disk_bytes = disk_bytes;
   return status;
@@ -208,7 +226,7 @@ rocksdb::Status StoreWriter::Roll() {
 
 rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
   for (;;) {
-    const uint64_t disk_bytes = directory_.DiskBytes();
+    const uint64_t disk_bytes = directory_->DiskBytes();
     std::shared_ptr<Segment> victim;
     {
       MutexLock lock(state_->mutex);
@@ -221,7 +239,7 @@ rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
       }
     }
     if (victim == nullptr) {
-      return rocksdb::Status::NoSpace("the quota leaves no room for a segment");
+      return rocksdb::Status::Incomplete("the quota leaves no room for a segment");
     }
     if (rocksdb::Status status = Evict(victim, &kept_bytes_max); !status.ok()) {
       return status;
