@@ -16,7 +16,6 @@
 namespace ocfsgw::cache {
 namespace {
 
-constexpr auto kDrainTime = std::chrono::seconds(10);
 constexpr int kReadErrorsMax = 8;  // in a row: then it is the disk, not a bad sector
 
 /// Bytes [offset, offset + into.size()) of `payload`, as far as there are any.
@@ -36,7 +35,8 @@ struct RocksdbPageStore::Impl {
        StoreDirectory directory)
       : state(options, std::move(policy)),
         writer(&state, std::move(directory), options),
-        metrics(options.metrics) {}
+        metrics(options.metrics),
+        drain_time(options.drain_time) {}
 
   void AddMetrics();
   PageStoreStats Stats() const;
@@ -48,6 +48,7 @@ struct RocksdbPageStore::Impl {
   StoreState state;
   StoreWriter writer;
   MetricsRegistry* const metrics;
+  const Duration drain_time;
   std::atomic<int> read_errors{0};  // in a row; relaxed: a rough count will do
   std::thread thread;
 };
@@ -177,7 +178,7 @@ RocksdbPageStore::~RocksdbPageStore() {
   {
     MutexLock lock(impl_->state.mutex);
     impl_->state.stopping = true;
-    impl_->state.stop_deadline = std::chrono::steady_clock::now() + kDrainTime;
+    impl_->state.stop_deadline = std::chrono::steady_clock::now() + impl_->drain_time;
     impl_->state.work.NotifyAll();
   }
   impl_->thread.join();

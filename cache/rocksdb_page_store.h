@@ -9,6 +9,10 @@
 #include "cache/page_store.h"
 #include "cache/store_directory.h"
 
+namespace rocksdb {
+class FileSystem;
+}
+
 namespace ocfsgw::cache {
 
 inline constexpr uint64_t kCacheSizeMin = 16ULL << 20;
@@ -25,6 +29,10 @@ struct RocksdbPageStoreOptions {
   Duration touch_interval = std::chrono::minutes(1);
   std::unique_ptr<EvictionPolicy> policy;  ///< Null: FifoReinsertionPolicy.
   MetricsRegistry* metrics = nullptr;      ///< Outlives the store, serves one store only. Null: no metrics.
+  /// How long the destructor goes on writing what is queued.
+  Duration drain_time = std::chrono::seconds(10);
+  /// What the database does its I/O through, for tests of faults. Null: the operating system.
+  std::shared_ptr<rocksdb::FileSystem> file_system;
 };
 
 /// PageStore on RocksDB. Records are appended to the youngest of a row of segments (one column family each,
@@ -38,20 +46,24 @@ struct RocksdbPageStoreOptions {
 /// 2. The newest Put under a key wins; DropInode hides everything put before it; both also across a restart.
 /// After
 ///    kill -9 the newest Puts may be missing, and a drop not yet taken from the queue by the writer may be
-///    undone; after a power failure so may the drops since the last flush.
+///    undone; after a power failure so may the drops since the last flush. A log of drops that is damaged
+///    costs the database.
 /// 3. The database takes no more disk than cache_size. (A database set aside as unusable comes on top.)
 /// 4. Put waits for nothing but the mutex: what the queue has no room for is dropped and counted.
 ///
 /// On failure: a database that cannot be used is set aside and replaced; an I/O error degrades the store
 /// (every Get misses, every Put is dropped), which tries to open the database anew every retry_interval. Both
-/// are one log line.
+/// are one log line. A database that ten attempts in a row could not read counts as one that cannot be used,
+/// and a deleted directory is made anew. Drops whose tombstones cannot be written hide the database: who
+/// opens it before they are written sets it aside.
 class RocksdbPageStore final : public PageStore {
  public:
   /// Reads the index of what is stored: about a second for a million records. kInvalidArgument if cache_size
   /// is too small. A full disk or I/O errors give a degraded store.
   static Result<std::unique_ptr<RocksdbPageStore>> Open(StoreDirectory directory,
                                                         RocksdbPageStoreOptions options);
-  /// Writes what is queued, for at most 10 s, and closes the database.
+  /// Writes what is queued, for at most drain_time, and closes the database. On a slow disk the calls that
+  /// are under way at that moment come on top.
   ~RocksdbPageStore() override;
 
   Result<size_t> Get(const RecordKey& key, StampHash stamp, size_t offset,

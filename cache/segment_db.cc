@@ -61,15 +61,16 @@ class NoOptionsFileSystem final : public rocksdb::FileSystemWrapper {
   }
 };
 
-rocksdb::Env* StoreEnv() {
-  static const std::unique_ptr<rocksdb::Env> env =
-      rocksdb::NewCompositeEnv(std::make_shared<NoOptionsFileSystem>(rocksdb::FileSystem::Default()));
-  return env.get();
+std::unique_ptr<rocksdb::Env> MakeEnv(std::shared_ptr<rocksdb::FileSystem> file_system) {
+  if (file_system == nullptr) {
+    file_system = rocksdb::FileSystem::Default();
+  }
+  return rocksdb::NewCompositeEnv(std::make_shared<NoOptionsFileSystem>(std::move(file_system)));
 }
 
-rocksdb::Options MakeOptions(const SegmentDbOptions& options) {
+rocksdb::Options MakeOptions(const SegmentDbOptions& options, rocksdb::Env* env) {
   rocksdb::Options db;
-  db.env = StoreEnv();
+  db.env = env;
   // Segments are written once and dropped whole: never compacted, never slowed down for want of compaction.
   db.disable_auto_compactions = true;
   db.level0_file_num_compaction_trigger = kNever;
@@ -89,6 +90,9 @@ rocksdb::Options MakeOptions(const SegmentDbOptions& options) {
   db.skip_stats_update_on_db_open = true;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
+  // The log has only tombstones: rather lose the records than bring back what was dropped. Not even a last
+  // record that is too short is tolerated, since a flipped bit in a length looks the same.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
   // Errors come back at once; the store closes the database and tries again by its own rules.
   db.max_bgerror_resume_count = 0;
   db.avoid_flush_during_shutdown = true;  // the store flushes what it wants to keep
@@ -152,7 +156,8 @@ rocksdb::Status Segment::Read(const RecordKey& key, rocksdb::PinnableSlice* reco
   return db_->db_->Get(rocksdb::ReadOptions(), handle_, ToSlice(EncodeKey(kDataPrefix, key)), record);
 }
 
-SegmentDb::SegmentDb(const SegmentDbOptions& options) : options_(MakeOptions(options)) {}
+SegmentDb::SegmentDb(const SegmentDbOptions& options)
+    : env_(MakeEnv(options.file_system)), options_(MakeOptions(options, env_.get())) {}
 
 SegmentDb::~SegmentDb() {
   if (db_ != nullptr) {

@@ -38,8 +38,9 @@ class Segment {
 
 struct SegmentDbOptions {
   std::string path;
-  uint64_t cache_size = 0;    ///< Bytes; sizes RocksDB's manifest.
-  uint64_t memory_bytes = 0;  ///< Block cache; 0 for none.
+  uint64_t cache_size = 0;                           ///< Bytes; sizes RocksDB's manifest.
+  uint64_t memory_bytes = 0;                         ///< Block cache; 0 for none.
+  std::shared_ptr<rocksdb::FileSystem> file_system;  ///< For tests; null: the operating system's.
 };
 
 /// RocksDB, set up for segments: no compaction, no automatic flush to speak of, every file small enough to
@@ -76,6 +77,7 @@ class SegmentDb : public std::enable_shared_from_this<SegmentDb> {
   friend class Segment;
   explicit SegmentDb(const SegmentDbOptions& options);
 
+  const std::unique_ptr<rocksdb::Env> env_;
   const rocksdb::Options options_;
   rocksdb::DB* db_ = nullptr;                              // set once, while opening
   rocksdb::ColumnFamilyHandle* default_handle_ = nullptr;  // RocksDB insists on this family; it stays empty

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <unordered_map>
 #include <utility>
 
@@ -53,15 +54,21 @@ rocksdb::Status RebuildIndex(OpenedStore* store) {
   return rocksdb::Status::OK();
 }
 
-/// As opposed to a database that will never be good again.
-bool MayPass(const rocksdb::Status& status) { return status.IsIOError() && !status.IsPathNotFound(); }
-
 Status ToStatus(const rocksdb::Status& status) {
   if (status.ok()) {
     return Status::Ok();
   }
-  return Status(MayPass(status) ? StatusCode::kUnavailable : StatusCode::kCorrupt, status.ToString());
+  if (status.IsNoSpace()) {
+    return Status(StatusCode::kUnavailable, status.ToString());
+  }
+  // As opposed to a database that will never be good again.
+  const bool may_pass = status.IsIOError() && !status.IsPathNotFound();
+  return may_pass ? Status::FromErrno(EIO, status.ToString())
+                  : Status(StatusCode::kCorrupt, status.ToString());
 }
+
+std::string CurrentFile(const StoreDirectory& directory) { return directory.database_path() + "/CURRENT"; }
+std::string HiddenFile(const StoreDirectory& directory) { return CurrentFile(directory) + ".hidden"; }
 
 Status OpenExisting(const SegmentDbOptions& options, OpenedStore* store) {
   OpenedStore opened;
@@ -78,7 +85,7 @@ Result<OpenedStore> OpenOrCreateStore(const StoreDirectory& directory, VolumeId 
   OpenedStore store;
   Status found = directory.CheckFormat(volume);
   if (found.ok() && discard) {
-    found = Status(StatusCode::kCorrupt, "inodes were dropped while it could not be opened");
+    found = Status(StatusCode::kCorrupt, "it could not be opened for too long");
   }
   if (found.ok()) {
     found = OpenExisting(options, &store);
@@ -86,7 +93,7 @@ Result<OpenedStore> OpenOrCreateStore(const StoreDirectory& directory, VolumeId 
       return store;
     }
   }
-  if (found.Is(StatusCode::kUnavailable)) {
+  if (found.Is(StatusCode::kUnavailable) || found.Is(StatusCode::kSystem)) {
     return found;
   }
   if (found.Is(StatusCode::kCorrupt)) {
@@ -105,6 +112,19 @@ Result<OpenedStore> OpenOrCreateStore(const StoreDirectory& directory, VolumeId 
     return Status(StatusCode::kUnavailable, written.ToString());
   }
   return store;
+}
+
+Status HideDatabase(const StoreDirectory& directory) {
+  const std::string current = CurrentFile(directory);
+  if (rename(current.c_str(), HiddenFile(directory).c_str()) != 0 && errno != ENOENT) {
+    return Status::LastErrno("cannot rename " + current);
+  }
+  return Status::Ok();
+}
+
+void ShowDatabase(const StoreDirectory& directory) {
+  // What is not there was taken away by somebody else, and opening says what that means.
+  (void)rename(HiddenFile(directory).c_str(), CurrentFile(directory).c_str());
 }
 
 }  // namespace ocfsgw::cache

@@ -19,9 +19,14 @@ struct OpenedStore {
 };
 
 /// Opens the database in `directory` and rebuilds the index, or makes a new one; one that is unusable is set
-/// aside. With `discard` any existing one is. Blocks on the disk. kUnavailable if it may work later: full
-/// disk, I/O errors.
+/// aside. With `discard` any existing one is. Blocks on the disk. If it may work later: kSystem when an
+/// existing one cannot be read, kUnavailable for everything else, a full disk above all.
 Result<OpenedStore> OpenOrCreateStore(const StoreDirectory& directory, VolumeId volume,
                                       const SegmentDbOptions& options, bool discard);
+
+/// Has every OpenOrCreateStore() set the database aside until ShowDatabase(): it has what was dropped, and no
+/// room or disk for the tombstones. A rename, which needs no space. Errors are for nothing but the log.
+Status HideDatabase(const StoreDirectory& directory);
+void ShowDatabase(const StoreDirectory& directory);
 
 }  // namespace ocfsgw::cache

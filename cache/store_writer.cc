@@ -39,7 +39,7 @@ uint64_t Charge(const QueuedWrite& write) {
 StoreWriter::StoreWriter(StoreState* state, StoreDirectory directory, const RocksdbPageStoreOptions& options)
     : state_(state),
       directory_(std::move(directory)),
-      db_options_{directory_.database_path(), options.cache_size, options.memory_bytes},
+      db_options_{directory_->database_path(), options.cache_size, options.memory_bytes, options.file_system},
       retry_interval_(options.retry_interval),
       touch_interval_(options.touch_interval) {}
 
@@ -57,7 +57,9 @@ void StoreWriter::Run() {
           wanted = state_->flush_wanted;
         }
         status = FlushActive();
-        FlushFinished(wanted);
+        if (status.ok()) {
+          FlushFinished(wanted);
+        }
         break;
       }
       case Work::kTouch:
@@ -66,15 +68,14 @@ void StoreWriter::Run() {
       case Work::kDegrade:
         status = rocksdb::Status::IOError("reading fails again and again");
         break;
+      case Work::kHide:
+        HideDropped();
+        break;
       case Work::kRecover:
-        if (Recover()) {
-          log::Info("page store {}: works again", directory_.database_path());
-        }
+        Recover();
         break;
       case Work::kStop:
-        (void)FlushActive();
-        Touch();
-        Degrade("");  // closes the database
+        Stop();
         return;
     }
     if (!status.ok()) {
@@ -92,6 +93,9 @@ StoreWriter::Work StoreWriter::WaitForWork() {
       return Work::kStop;
     }
     if (state_->degraded) {
+      if (!hidden_ && DropsPending()) {
+        return Work::kHide;
+      }
       if (flush || now >= retry_at_) {
         return Work::kRecover;
       }
@@ -116,8 +120,22 @@ StoreWriter::Work StoreWriter::WaitForWork() {
 
 /// Whoever looks for the slot used last is to find this one, even if this process is killed.
 void StoreWriter::Touch() {
-  directory_.Touch();
+  directory_->Touch();
   touch_at_ = std::chrono::steady_clock::now() + touch_interval_;
+}
+
+void StoreWriter::Stop() {
+  bool late = false;
+  {
+    MutexLock lock(state_->mutex);
+    late = std::chrono::steady_clock::now() >= state_->stop_deadline;
+  }
+  if (!late) {
+    (void)FlushActive();
+  }
+  Touch();
+  Degrade("");  // closes the database
+  HideDropped();
 }
 
 rocksdb::Status StoreWriter::WriteQueued() {
@@ -192,7 +210,7 @@ rocksdb::Status StoreWriter::FlushActive() {
   const rocksdb::Status status = db_->Flush(*active_);
   active_bytes_ += kFlushCharge;
   unflushed_bytes_ = 0;
-  const uint64_t disk_bytes = directory_.DiskBytes();
+  const uint64_t disk_bytes = directory_->DiskBytes();
   MutexLock lock(state_->mutex);
   state_->disk_bytes = disk_bytes;
   return status;
@@ -221,7 +239,7 @@ rocksdb::Status StoreWriter::Roll() {
 
 rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
   for (;;) {
-    const uint64_t disk_bytes = directory_.DiskBytes();
+    const uint64_t disk_bytes = directory_->DiskBytes();
     std::shared_ptr<Segment> victim;
     {
       MutexLock lock(state_->mutex);
@@ -234,7 +252,7 @@ rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
       }
     }
     if (victim == nullptr) {
-      return rocksdb::Status::NoSpace("the quota leaves no room for a segment");
+      return rocksdb::Status::Incomplete("the quota leaves no room for a segment");
     }
     if (rocksdb::Status status = Evict(victim, &kept_bytes_max); !status.ok()) {
       return status;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,8 +30,9 @@ class StoreWriter {
   void Run();
 
  private:
-  enum class Work { kWrite, kFlush, kTouch, kDegrade, kRecover, kStop };
+  enum class Work { kWrite, kFlush, kTouch, kDegrade, kHide, kRecover, kStop };
   Work WaitForWork();
+  void Stop();
 
   // Each returns the first error, upon which the caller degrades the store.
   rocksdb::Status WriteQueued();
@@ -51,14 +53,17 @@ class StoreWriter {
   rocksdb::Status WriteKept(const Segment& victim, std::span<const KeptRecord> kept);
   void Forget(SegmentId segment);
 
-  bool Recover();
-  void Install(OpenedStore opened);
+  void Recover();
+  bool FindDirectory();
+  bool DropsPending() const REQUIRES(state_->mutex);
+  void HideDropped();
+  rocksdb::Status Install(OpenedStore opened);
   void Degrade(const std::string& why);
   void FlushFinished(Sequence wanted);
   void Touch();
 
   StoreState* const state_;
-  const StoreDirectory directory_;
+  std::optional<StoreDirectory> directory_;  // always one; taken anew when it was deleted
   const SegmentDbOptions db_options_;
   const Duration retry_interval_;
   const Duration touch_interval_;
@@ -71,6 +76,9 @@ class StoreWriter {
   SegmentId last_segment_ = 0;
   TimePoint retry_at_{};
   TimePoint touch_at_{};
+  int open_errors_ = 0;       // in a row: times the database could not be read
+  bool hide_failed_ = false;  // and logged, since the store degraded
+  bool hidden_ = false;       // HideDatabase() was called since the store degraded or tried to recover
 };
 
 }  // namespace ocfsgw::cache

@@ -1,4 +1,7 @@
 // The part of StoreWriter that opens, gives up and reopens the database.
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -6,18 +9,27 @@
 #include "cache/store_writer.h"
 
 namespace ocfsgw::cache {
+namespace {
+
+/// A database that could not be read so often in a row is replaced: bad sectors do not pass. At the default
+/// retry interval that is five minutes, for disks that come back.
+constexpr int kOpenErrorsMax = 10;
+
+}  // namespace
 
 void StoreWriter::Open() {
   Touch();
-  if (auto opened = OpenOrCreateStore(directory_, state_->volume, db_options_, /*discard=*/false);
+  if (auto opened = OpenOrCreateStore(*directory_, state_->volume, db_options_, /*discard=*/false);
       opened.ok()) {
-    Install(std::move(*opened));
+    if (const rocksdb::Status status = Install(std::move(*opened)); !status.ok()) {
+      Degrade(status.ToString());
+    }
   } else {
     Degrade(opened.status().ToString());
   }
 }
 
-bool StoreWriter::Recover() {
+void StoreWriter::Recover() {
   bool discard = false;
   Sequence flush_wanted;
   {
@@ -25,22 +37,66 @@ bool StoreWriter::Recover() {
     discard = state_->drops_missed;
     flush_wanted = state_->flush_wanted;
   }
-  bool recovered = false;
-  if (closing_.expired()) {  // RocksDB does not open a database twice
-    if (auto opened = OpenOrCreateStore(directory_, state_->volume, db_options_, discard); opened.ok()) {
-      Install(std::move(*opened));
-      recovered = true;
+  if (closing_.expired() && FindDirectory()) {  // RocksDB does not open a database twice
+    if (hidden_) {
+      ShowDatabase(*directory_);
+      hidden_ = false;
+    }
+    discard |= open_errors_ >= kOpenErrorsMax;
+    if (auto opened = OpenOrCreateStore(*directory_, state_->volume, db_options_, discard); opened.ok()) {
+      open_errors_ = 0;
+      hide_failed_ = false;
+      log::Info("page store {}: works again", directory_->database_path());
+      if (const rocksdb::Status status = Install(std::move(*opened)); !status.ok()) {
+        Degrade(status.ToString());
+      }
     } else {
-      log::Debug("page store {}: still not usable: {}", directory_.database_path(),
+      open_errors_ = opened.status().Is(StatusCode::kSystem) ? open_errors_ + 1 : 0;
+      log::Debug("page store {}: still not usable: {}", directory_->database_path(),
                  opened.status().ToString());
+      HideDropped();
     }
   }
   retry_at_ = std::chrono::steady_clock::now() + retry_interval_;
   FlushFinished(flush_wanted);
-  return recovered;
 }
 
-void StoreWriter::Install(OpenedStore opened) {
+/// Whoever deletes the directory deletes our lock on it: it is taken anew before anything is made there.
+bool StoreWriter::FindDirectory() {
+  struct stat info;
+  if (lstat((directory_->path() + "/store.lock").c_str(), &info) == 0 || errno != ENOENT) {
+    return true;
+  }
+  auto directory = StoreDirectory::Open(directory_->path());
+  if (!directory.ok()) {
+    log::Debug("page store {}: {}", directory_->database_path(), directory.status().ToString());
+    return false;
+  }
+  directory_.emplace(std::move(*directory));
+  return true;
+}
+
+/// Without the database, all that is queued are tombstones.
+bool StoreWriter::DropsPending() const { return !state_->queue.empty() || state_->drops_missed; }
+
+/// Until the tombstones are written nobody may open the database, this process killed or not.
+void StoreWriter::HideDropped() {
+  {
+    MutexLock lock(state_->mutex);
+    if (hidden_ || !DropsPending()) {
+      return;
+    }
+  }
+  hidden_ = true;
+  const Status status = HideDatabase(*directory_);
+  if (!status.ok() && !hide_failed_) {
+    hide_failed_ = true;
+    log::Error("page store {}: {}; it has what must not be served any more: delete it before the next start",
+               directory_->database_path(), status.ToString());
+  }
+}
+
+rocksdb::Status StoreWriter::Install(OpenedStore opened) {
   db_ = std::move(opened.db);
   if (!opened.segments.empty()) {
     active_ = opened.segments.back();
@@ -71,7 +127,8 @@ void StoreWriter::Install(OpenedStore opened) {
   // is needed; if not even that is to be had, the next roll says so.
   const uint64_t active_growth =
       active_ == nullptr ? 0 : state_->segment_bytes - std::min(active_bytes_, state_->segment_bytes);
-  (void)MakeRoom(active_growth, /*kept_bytes_max=*/0);
+  rocksdb::Status status = MakeRoom(active_growth, /*kept_bytes_max=*/0);
+  return status.IsIncomplete() ? rocksdb::Status::OK() : status;
 }
 
 void StoreWriter::Degrade(const std::string& why) {
@@ -100,7 +157,7 @@ void StoreWriter::Degrade(const std::string& why) {
   closing.clear();  // the database closes here, or when the last reader is done
   if (!why.empty()) {
     log::Warning("page store {}: {}; nothing is cached until it works again, trying every {} s",
-                 directory_.database_path(), why,
+                 directory_->database_path(), why,
                  std::chrono::duration_cast<std::chrono::seconds>(retry_interval_).count());
   }
 }

@@ -86,9 +86,10 @@ TEST(PageStoreCrash, DISABLED_Child) {
   pause();
 }
 
-/// Starts a child doing `work`, kills it after it said something `says` times, and opens its store.
+/// Starts a child doing `work`, kills it after it said something `says` times, and opens its store unless
+/// told otherwise.
 std::unique_ptr<RocksdbPageStore> RunAndKill(const ScratchDirectory& directory, const std::string& work,
-                                             uint64_t seed, uint64_t says) {
+                                             uint64_t seed, uint64_t says, bool reopen = true) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
     std::abort();
@@ -115,7 +116,7 @@ std::unique_ptr<RocksdbPageStore> RunAndKill(const ScratchDirectory& directory, 
   EXPECT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFSIGNALED(status));
   close(ends[0]);
-  return MustOpen(CrashOptions(cache));
+  return reopen ? MustOpen(CrashOptions(cache)) : nullptr;
 }
 
 TEST(PageStoreCrash, WhatIsFoundAfterKillIsRight) {
@@ -146,6 +147,30 @@ TEST(PageStoreCrash, ADropThatWasWrittenSurvivesWithoutAFlush) {
   ScratchDirectory directory;
   const auto store = RunAndKill(directory, "DropAndWaitUntilWritten", 0, 1);
   EXPECT_FALSE(HasRightContent(*store, Block(1, 0), kStamp));
+}
+
+// A damaged log must not bring back what was dropped: better nothing.
+TEST(PageStoreCrash, FlippedBitsInTheLogOfDrops) {
+  auto random = SeededRandom();
+  ScratchDirectory pattern;
+  RunAndKill(pattern, "DropAndWaitUntilWritten", 0, 1, /*reopen=*/false);
+  const std::string database = StoreOptions(pattern).directory;
+  for (int round = 0; round < 20; ++round) {
+    ScratchDirectory directory;
+    const std::string cache = StoreOptions(directory).directory;
+    std::filesystem::copy(database, cache, std::filesystem::copy_options::recursive);
+    uint64_t flipped = 0;
+    for (const std::string& log : FilesBelow(cache + "/store", ".log")) {
+      if (const uint64_t size = std::filesystem::file_size(log); size > 0) {
+        FlipBit(log, random() % (8 * size));
+        ++flipped;
+      }
+    }
+    EXPECT_GT(flipped, 0U) << "the drop is not in a log";
+    const auto store = MustOpen(CrashOptions(cache));
+    EXPECT_FALSE(HasRightContent(*store, Block(1, 0), kStamp));
+    EXPECT_FALSE(store->Stats().degraded);
+  }
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
 // Damaged databases: misses, or set aside and begun anew; never wrong bytes, never a degraded store.
-#include <fstream>
-
 #include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
@@ -26,15 +24,6 @@ uint64_t CountRight(PageStore& store) {
     HasRightContent(store, Block(1, index), kStamp);
   }
   return found;
-}
-
-void FlipBit(const std::string& path, uint64_t bit) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(bit / 8));
-  char byte = 0;
-  file.get(byte);
-  file.seekp(static_cast<std::streamoff>(bit / 8));
-  file.put(static_cast<char>(byte ^ (1 << (bit % 8))));
 }
 
 std::string Database(const ScratchDirectory& directory) {

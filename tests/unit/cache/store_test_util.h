@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -118,6 +119,15 @@ inline std::vector<std::string> FilesBelow(const std::string& directory, const s
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+inline void FlipBit(const std::string& path, uint64_t bit) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(bit / 8));
+  char byte = 0;
+  file.get(byte);
+  file.seekp(static_cast<std::streamoff>(bit / 8));
+  file.put(static_cast<char>(byte ^ (1 << (bit % 8))));
 }
 
 inline size_t CountAsides(const ScratchDirectory& directory) {
