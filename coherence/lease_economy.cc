@@ -13,6 +13,10 @@ constexpr Duration kSweepEveryMax = std::chrono::minutes(1);
 /// Inodes in one task: with about 10 us each, the threads of recalls and timers are back within milliseconds.
 constexpr size_t kLossBatch = 256;
 
+bool IsHeldOfNoName(const Inode& inode) REQUIRES(inode.mutex) {
+  return inode.state.held() && inode.attr.nlink == 0;
+}
+
 }  // namespace
 
 bool LeaseTable::EarnsLease(Inode& inode) {
@@ -54,13 +58,12 @@ void LeaseTable::SweepIdle() {
 
 bool LeaseTable::HeldOfNoName(const Inode& inode) const {
   MutexLock lock(inode.mutex);
-  return inode.state.held() && inode.attr.nlink == 0;
+  return IsHeldOfNoName(inode);
 }
 
 void LeaseTable::GiveBackOfNoName(const InodePtr& inode) {
   Step(inode, [](Inode& i) REQUIRES(i.mutex) {
-    const bool gone = i.state.held() && i.attr.nlink == 0;
-    return gone ? i.state.OnRecall(TimePoint::min(), MayGoAtOnce(i)) : LeaseActions{};
+    return IsHeldOfNoName(i) ? i.state.OnRecall(TimePoint::min(), MayGoAtOnce(i)) : LeaseActions{};
   });
 }
 

@@ -92,8 +92,8 @@ class PosixBackend final : public coherence::Backend {
   // none.
   Result<coherence::Found> Identify(int fd, UniqueFd path_fd) const;
   Result<coherence::Found> LookupAt(int parent_fd, const std::string& name) const;
-  // Runs `make(parent's descriptor)`, a creating system call, as `caller`, then looks the new object up.
   Result<coherence::Created> CreatedFile(UniqueFd fd) const;
+  // Runs `make(parent's descriptor)`, a creating system call, as `caller`, then looks the new object up.
   template <typename Make>
   Result<coherence::Found> MakeAt(const coherence::NodeRef& parent, const std::string& name,
                                   const coherence::Caller& caller, Make make);
