@@ -55,6 +55,7 @@ struct Load {
   int looks_per_reader = 3'000;
   uint64_t writes_min = 1'000;  ///< Readers go on until there were so many.
   uint64_t recalls_min = 100;   ///< Fewer did not test anything.
+  int64_t rest_ns = 0;          ///< Contents are not written for so long, then for as long again they are.
   SimVolume volume{seed};
   std::atomic<uint64_t> announced[kFiles] = {};
   std::mutex writing[kFiles];
@@ -146,6 +147,10 @@ struct Load {
 
   template <typename Put>
   void WriteSome(std::mt19937_64& random, uint32_t thread, const Put& put) {
+    if (rest_ns > 0 && NowNs() / rest_ns % 2 == 0) {
+      std::this_thread::sleep_until(
+          std::chrono::steady_clock::time_point(std::chrono::nanoseconds((NowNs() / rest_ns + 1) * rest_ns)));
+    }
     const int file = static_cast<int>(random() % kFiles);
     const std::lock_guard one_writer(writing[file]);
     const uint64_t version = announced[file].load() + 1;
@@ -268,7 +273,7 @@ TEST(ClusterSimulation, WithAHoldOffMetadataComesFromTheBackendMeanwhile) {
 TEST(ClusterSimulation, AHoldOffThatGrowsLeavesContendedFilesToTheBackend) {
   Load load({.hold_off = {std::chrono::milliseconds(1), std::chrono::milliseconds(20),
                           std::chrono::milliseconds(2)}});
-  load.recalls_min = 10;
+  load.rest_ns = 40'000'000;  // a hold-off does not end while its file is written
   load.Execute();
 }
 
