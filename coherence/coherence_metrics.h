@@ -13,12 +13,18 @@ struct CoherenceMetrics {
         blocks_from_backend(r.AddCounter("ocfsgw_block_reads_total",
                                          "Blocks of file data read, by where they came from.",
                                          {{"from", "backend"}})),
+        blocks_shared(r.AddCounter("ocfsgw_block_reads_total",
+                                   "Blocks of file data read, by where they came from.",
+                                   {{"from", "shared"}})),
         bytes_from_store(r.AddCounter("ocfsgw_read_bytes_total",
                                       "Bytes of file data answered, by where they came from.",
                                       {{"from", "store"}})),
         bytes_from_backend(r.AddCounter("ocfsgw_read_bytes_total",
                                         "Bytes of file data answered, by where they came from.",
                                         {{"from", "backend"}})),
+        bytes_shared(r.AddCounter("ocfsgw_read_bytes_total",
+                                  "Bytes of file data answered, by where they came from.",
+                                  {{"from", "shared"}})),
         bytes_written(
             r.AddCounter("ocfsgw_written_bytes_total", "Bytes written through to the shared file system.")),
         attributes_from_lease(r.AddCounter(
@@ -58,8 +64,10 @@ struct CoherenceMetrics {
 
   Counter& blocks_from_store;
   Counter& blocks_from_backend;
+  Counter& blocks_shared;
   Counter& bytes_from_store;
   Counter& bytes_from_backend;
+  Counter& bytes_shared;
   Counter& bytes_written;
   Counter& attributes_from_lease;
   Counter& attributes_from_backend;

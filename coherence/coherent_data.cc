@@ -7,6 +7,7 @@
 
 #include "coherence/coherent_fs.h"
 #include "coherence/page_request.h"
+#include "coherence/shared_read.h"
 
 namespace ocfsgw::coherence {
 namespace {
@@ -132,6 +133,7 @@ Result<size_t> CoherentFs::Fill(OpenFile& file, const LeaseView& view, uint64_t 
 Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, uint64_t index, size_t from,
                                          std::span<std::byte> into) {
   const cache::RecordKey key{view.attr.id, cache::RecordKind::kData, BlockIndex(index)};
+  const uint64_t reads_ended = file.inode()->block_reads_ended.load();
   if (const auto n = store_.Get(key, view.stamp, from, into); n.ok() && *n == into.size()) {
     metrics_.blocks_from_store.Add();
     metrics_.bytes_from_store.Add(*n);
@@ -143,6 +145,21 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
       view.stamp) {  // stored while the stamp was racy, under this very lease: it is settled now
     if (auto racy = store_.GetWhole(key, view.racy_stamp); racy.ok()) {
       block = std::make_shared<const std::string>(std::move(*racy));
+      keep = leases_.StillHeld(*file.inode(), view.epoch);
+      metrics_.blocks_from_store.Add();
+      metrics_.bytes_from_store.Add(into.size());
+    }
+  }
+  SharedRead shared(leases_, file.inode(), view.epoch, index);
+  if (!block && (block = shared.Await())) {
+    keep = false;  // by who has read it
+    metrics_.blocks_shared.Add();
+    metrics_.bytes_shared.Add(into.size());
+  }
+  if (!block && file.inode()->block_reads_ended.load() != reads_ended) {
+    // It may have been the one of this block, after the look into the store.
+    if (auto stored = store_.GetWhole(key, view.stamp); stored.ok()) {
+      block = std::make_shared<const std::string>(std::move(*stored));
       keep = leases_.StillHeld(*file.inode(), view.epoch);
       metrics_.blocks_from_store.Add();
       metrics_.bytes_from_store.Add(into.size());
@@ -160,7 +177,10 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
     bytes.resize(n);
     block = std::make_shared<const std::string>(std::move(bytes));
   }
-  if (keep) store_.Put(key, view.stamp, block);
+  if (keep) {
+    store_.Put(key, view.stamp, block);
+    shared.End(block);
+  }
   if (from >= block->size()) return size_t{0};
   const size_t n = std::min(into.size(), block->size() - from);
   std::memcpy(into.data(), block->data() + from, n);

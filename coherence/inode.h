@@ -4,6 +4,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -23,6 +24,15 @@
 #include "coherence/xattrs.h"
 
 namespace ocfsgw::coherence {
+
+/// A block of a file that a READ is reading from the backend, see SharedRead. Its inode's mutex guards it.
+struct BlockRead {
+  BlockRead(uint32_t of_epoch, uint64_t of_index) : epoch(of_epoch), index(of_index) {}
+  const uint32_t epoch;  ///< Of the lease it is read under.
+  const uint64_t index;
+  bool ended = false;
+  std::shared_ptr<const std::string> block;  ///< Null: not read, or not entirely under that lease.
+};
 
 /// One inode of the shared file system as this gateway knows it: its lease and what is known under that
 /// lease. Owned by shared_ptr; LeaseTable keeps every inode whose lease is not idle alive.
@@ -65,10 +75,12 @@ struct Inode {
   std::shared_ptr<Directory> names GUARDED_BY(mutex);
   std::shared_ptr<Xattrs> xattrs GUARDED_BY(mutex);
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
-  KernelSize kernel_size GUARDED_BY(mutex);  ///< Of a regular file.
-  NameRefusals refusals GUARDED_BY(mutex);   ///< Of a directory.
-  uint64_t hurried GUARDED_BY(mutex) = 0;    ///< Up to this mark false names are being taken back first.
-  bool reviving GUARDED_BY(mutex) = false;   ///< Somebody compares its names, see CoherentFs::ReviveNames.
+  std::vector<std::shared_ptr<BlockRead>> block_reads GUARDED_BY(mutex);  ///< At most one each FUSE worker.
+  std::atomic<uint64_t> block_reads_ended{0};  ///< Counts what has left `block_reads`.
+  KernelSize kernel_size GUARDED_BY(mutex);    ///< Of a regular file.
+  NameRefusals refusals GUARDED_BY(mutex);     ///< Of a directory.
+  uint64_t hurried GUARDED_BY(mutex) = 0;      ///< Up to this mark false names are being taken back first.
+  bool reviving GUARDED_BY(mutex) = false;     ///< Somebody compares its names, see CoherentFs::ReviveNames.
 
   /// When it was made, if the file system knows; not set: nobody has asked it yet.
   std::optional<std::optional<FileTime>> birth GUARDED_BY(mutex);

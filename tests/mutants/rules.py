@@ -236,6 +236,12 @@ MUTANTS = [
            (Edit("coherence/coherent_data.cc", "CoherentFs::FillFromBlock(",
                  "keep = n == bytes.size() && leases_.StillHeld(*file.inode(), view.epoch);", "keep = true;"),),
            (state("CoherentFsTest.*:ProtocolRules.*"), SIM)),
+    Mutant("shared-under-lease", "a READ takes from another only what was read under its own lease",
+           (Edit("coherence/shared_read.cc", "SharedRead::Await(", "read->epoch == epoch_ && ", ""),),
+           (state("SharedReadTest.*"),)),
+    Mutant("shared-until-recall", "a READ waits for another only while their lease is held",
+           (Edit("coherence/shared_read.cc", "SharedRead::Await(", "!other->ended && StillHeld()", "!other->ended"),),
+           (state("SharedReadTest.*"),)),
     # --- what is written
     Mutant("append-lock", "gateways of two nodes append one after the other",
            (Edit(CHANGES, "CoherentFs::LockAppends(", "  return *std::move(lock);", "  return nullptr;"),),

@@ -12,6 +12,7 @@ struct SimMachineOptions {
   size_t max_leases = 100;
   coherence::HoldOff::Limits hold_off{{}, {}, std::chrono::milliseconds(2)};
   Duration max_staleness{};
+  Duration recall_deadline = std::chrono::seconds(2);
   bool can_expire = true;
   const Clock* clock = nullptr;  ///< Null: real time.
 };
@@ -42,7 +43,7 @@ struct SimMachine {
   static coherence::LeaseConfig Config(const SimMachineOptions& options) {
     coherence::LeaseConfig config;
     config.max_leases = options.max_leases;
-    config.recall_deadline = std::chrono::seconds(2);
+    config.recall_deadline = options.recall_deadline;
     config.hold_off = options.hold_off;
     config.max_staleness = options.max_staleness;
     return config;

@@ -165,7 +165,7 @@ uint64_t SimVolume::InoOf(const std::string& name) {
 
 class SimBackend::File final : public BackendFile {
  public:
-  File(SimVolume& volume, uint64_t ino) : volume_(volume), ino_(ino) {}
+  File(SimBackend& backend, uint64_t ino) : backend_(backend), volume_(backend.volume_), ino_(ino) {}
 
   Result<size_t> Read(uint64_t offset, std::span<std::byte> into) override {
     SimVolume::Guard guard(volume_.mutex_);
@@ -174,6 +174,8 @@ class SimBackend::File final : public BackendFile {
     const size_t n = offset >= content.size() ? 0 : std::min<size_t>(into.size(), content.size() - offset);
     if (n > 0) std::memcpy(into.data(), content.data() + offset, n);
     volume_.UnlockShared(ino_);
+    guard.unlock();
+    if (backend_.after_read) backend_.after_read();
     return n;
   }
   Result<size_t> Write(uint64_t offset, std::span<const std::byte> from, bool /*append*/) override {
@@ -193,6 +195,7 @@ class SimBackend::File final : public BackendFile {
   Result<FileAttr> Stat() override { return Status::FromErrno(ENOSYS); }
 
  private:
+  SimBackend& backend_;
   SimVolume& volume_;
   const uint64_t ino_;
 };
@@ -239,7 +242,7 @@ Result<std::vector<coherence::DirectoryEntry>> SimBackend::List(const NodeRef& d
 }
 
 Result<std::unique_ptr<BackendFile>> SimBackend::Open(const NodeRef& node, int /*flags*/) {
-  return std::unique_ptr<BackendFile>(std::make_unique<File>(volume_, node->id().ino));
+  return std::unique_ptr<BackendFile>(std::make_unique<File>(*this, node->id().ino));
 }
 
 Result<coherence::Created> SimBackend::Create(const NodeRef& parent, const std::string& name,
@@ -255,7 +258,7 @@ Result<coherence::Created> SimBackend::Create(const NodeRef& parent, const std::
   }
   OCFSGW_ASSIGN_OR_RETURN(Found found, Lookup(parent, name));
   const uint64_t ino = found.node->id().ino;
-  return coherence::Created{std::move(found), std::make_unique<File>(volume_, ino)};
+  return coherence::Created{std::move(found), std::make_unique<File>(*this, ino)};
 }
 
 Status SimBackend::Unlink(const NodeRef& /*parent*/, const std::string& name) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -125,6 +126,7 @@ class SimBackend final : public coherence::Backend {
   Result<struct statvfs> StatFs() override;
 
   uint64_t xattr_reads = 0;
+  std::function<void()> after_read;  ///< Called with what was read, before it is returned; no lock is held.
 
  private:
   class File;
