@@ -42,6 +42,26 @@ struct Register {
   std::vector<Read> reads;
 };
 
+/// When writes were in flight; to be added by their starts.
+class Intervals {
+ public:
+  void Add(const Write& write) {
+    const int64_t end_max = intervals_.empty() ? kBefore : intervals_.back().end_max;
+    intervals_.push_back({write.start, std::max(end_max, write.end)});
+  }
+  bool Overlap(const Operation& read) const {
+    const auto it = std::partition_point(intervals_.begin(), intervals_.end(),
+                                         [&](const auto& interval) { return interval.start <= read.end; });
+    return it != intervals_.begin() && std::prev(it)->end_max >= read.start;
+  }
+
+ private:
+  struct Interval {
+    int64_t start, end_max;  ///< The last end of this and all earlier ones.
+  };
+  std::vector<Interval> intervals_;
+};
+
 class RegisterCheck {
  public:
   RegisterCheck(const std::vector<Operation>& history, const CheckOptions& options, const std::string& name,
@@ -77,13 +97,12 @@ class RegisterCheck {
     }
     std::stable_sort(data_.writes.begin(), data_.writes.end(),
                      [](const Write& a, const Write& b) { return a.start < b.start; });
-    int64_t anything_end = kBefore;
     for (const Write& write : data_.writes) {
       const auto& values = At(write.index).values;
       for (size_t i = 0; i + 1 < values.size(); ++i) {
-        if (values[i] == kAnything) {
-          anything_end = std::max(anything_end, write.end);
-          anything_.push_back({write.start, anything_end});
+        if (values[i] == kAnything || values[i] == kAnythingAgain) {
+          anything_.Add(write);
+          if (values[i] == kAnythingAgain) anything_again_.Add(write);
         } else {
           // Superseded by the end of its own write, which counts as a later one of the same process.
           Write on_the_way = write;
@@ -140,12 +159,10 @@ class RegisterCheck {
 
   Finding Judge(std::string_view value, size_t index, const Evidence& written, const Evidence& shown) const {
     const Operation& read = At(index);
+    if (anything_again_.Overlap(read)) return {};
     const auto found = candidates_.find(value);
     if (found == candidates_.end()) {
-      const auto it = std::partition_point(anything_.begin(), anything_.end(),
-                                           [&](const auto& a) { return a.start <= read.end; });
-      const bool anything = it != anything_.begin() && std::prev(it)->end_max >= read.start;
-      return {anything ? std::nullopt : std::optional(Rule::kNeverWritten), std::nullopt};
+      return {anything_.Overlap(read) ? std::nullopt : std::optional(Rule::kNeverWritten), std::nullopt};
     }
     Finding finding{Rule::kFuture, std::nullopt};
     const auto& candidates = found->second;
@@ -200,9 +217,6 @@ class RegisterCheck {
     Write write;
     int64_t end_max;  ///< Of this and all earlier candidates for the value.
   };
-  struct Anything {
-    int64_t start, end_max;
-  };
 
   const std::vector<Operation>& history_;
   const CheckOptions& options_;
@@ -210,8 +224,8 @@ class RegisterCheck {
   Register& data_;
   Report& report_;
   std::unordered_map<std::string_view, std::vector<Candidate>> candidates_;  // by value, each by start
-  std::vector<Anything> anything_;                                           // by start
-  std::vector<std::pair<int64_t, Evidence>> completed_;                      // by end
+  Intervals anything_, anything_again_;
+  std::vector<std::pair<int64_t, Evidence>> completed_;          // by end
   std::multimap<int64_t, std::pair<int64_t, size_t>> returned_;  // reads by end, until shown_ has them
   std::map<uint32_t, Evidence> shown_;                           // by place
   std::map<uint32_t, Evidence> own_reads_, own_writes_;          // by process

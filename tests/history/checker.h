@@ -13,14 +13,15 @@ namespace ocfsgw::history {
 /// if it ended before the other started, or if both are of one process and it comes first in the history.
 /// A read R that shows the value of write W is illegal if
 enum class Rule {
-  kNeverWritten,  ///< there is no such W (unless R overlaps a write that allows kAnything)
+  kNeverWritten,  ///< there is no such W (unless R overlaps a write that allows kAnything or kAnythingAgain)
   kFuture,        ///< R precedes W
   kStale,         ///< W precedes a write W' that precedes R
   kBackwards,     ///< W precedes a write whose value a read that precedes R has shown
   kTorn,          ///< R shows several values, of which at least one is illegal by the rules above
 };
-// A value written more than once is legal if it is legal for one of the writes. A listing is a read of each
-// name of its directory that the history mentions.
+// A value written more than once is legal if it is legal for one of the writes; any is while a write is in
+// flight that allows kAnythingAgain. A listing is a read of each name of its directory that the history
+// mentions.
 
 struct CheckOptions {
   /// kBackwards between reads at different places. Off where a write in flight may be visible at the

@@ -49,6 +49,14 @@ TEST(LegalRead, WhatIsThereOnTheWayOnlyWhileTheWriteIsInFlight) {
   EXPECT_EQ(Broken("1 1 0 10 w x a\n1 1 20 30 w x * b\n2 2 31 35 r x odd\n"), Rules{Rule::kNeverWritten});
 }
 
+TEST(LegalRead, ANumberUsedBeforeOnlyWhileAWriteThatMayTakeItIsInFlight) {
+  const std::string before = "1 1 0 10 w x 7\n1 1 20 30 w x absent\n";
+  EXPECT_EQ(Broken(before + "1 1 40 50 w x ** absent\n2 2 45 48 r x 7\n"), Rules{});
+  EXPECT_EQ(Broken(before + "1 1 40 50 w x ** absent\n2 2 31 35 r x 7\n"), Rules{Rule::kStale});
+  EXPECT_EQ(Broken(before + "1 1 40 50 w x ** absent\n2 2 51 55 r x 7\n"), Rules{Rule::kStale});
+  EXPECT_EQ(Broken(before + "1 1 40 50 w x * absent\n2 2 45 48 r x 7\n"), Rules{Rule::kStale});
+}
+
 TEST(LegalRead, AValueThatWasWrittenAgain) {
   EXPECT_EQ(Broken(kTwoWrites + std::string("1 1 40 50 w x a\n2 2 60 70 r x a\n2 2 71 72 r x a\n")), Rules{});
 }

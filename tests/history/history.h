@@ -15,6 +15,9 @@ inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 /// As an intermediate value of a write: while it is in flight, a read may show what nobody wrote (content of
 /// the new size with bytes of the old, say).
 inline constexpr const char* kAnything = "*";
+/// The same, and what was held long before, too: the number of an inode that may have been made, which may be
+/// that of one removed before.
+inline constexpr const char* kAnythingAgain = "**";
 /// Values of the registers "name:DIRECTORY/NAME", which say whether a name exists.
 inline constexpr const char* kPresent = "present";
 inline constexpr const char* kAbsent = "absent";

@@ -8,6 +8,7 @@ namespace {
 using Kind = Object::Kind;
 using history::kAbsent;
 using history::kAnything;
+using history::kAnythingAgain;
 using history::kPresent;
 
 constexpr size_t kFileMax = 4000;  // bytes of a small file: one page
@@ -28,7 +29,7 @@ Writes NameWrites(const Object& o) {
 
 Writes UnsureName(const Object& o) {
   return {{o.Register("name"), {kPresent, kAbsent}},
-          {o.Register("inode"), {kAnything, kAbsent}},
+          {o.Register("inode"), {kAnythingAgain, kAbsent}},
           {o.Register("file"), {kAnything, kAbsent}}};
 }
 
