@@ -216,9 +216,11 @@ rocksdb::Status StoreWriter::FlushActive() {
   const rocksdb::Status status = db_->Flush(*active_);
   active_bytes_ += kFlushCharge;
   unflushed_bytes_ = 0;
-  const uint64_t disk_bytes = directory_->DiskBytes();
+  const Result<uint64_t> disk_bytes = directory_->DiskBytes();
   MutexLock lock(state_->mutex);
-  state_->disk_bytes = disk_bytes;
+  if (disk_bytes.ok()) {  // otherwise the next MakeRoom says so
+    state_->disk_bytes = *disk_bytes;
+  }
   LimitBlockCache();
   return status;
 }
@@ -256,12 +258,15 @@ rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
   const uint64_t index_growth = state_->segment_records_max * StoreIndex::kEntryBytesMax;
   bool disk_fits = false;
   for (;;) {
-    const uint64_t disk_bytes = directory_->DiskBytes();
+    const Result<uint64_t> disk_bytes = directory_->DiskBytes();
+    if (!disk_bytes.ok()) {
+      return rocksdb::Status::IOError(disk_bytes.status().ToString());
+    }
     std::shared_ptr<Segment> victim;
     {
       MutexLock lock(state_->mutex);
-      state_->disk_bytes = disk_bytes;
-      disk_fits = disk_bytes + bytes <= state_->cache_size;
+      state_->disk_bytes = *disk_bytes;
+      disk_fits = *disk_bytes + bytes <= state_->cache_size;
       if (disk_fits && state_->index.MemoryBytes() + index_growth <= state_->index_bytes_max) {
         return rocksdb::Status::OK();
       }
