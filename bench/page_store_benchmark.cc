@@ -4,9 +4,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -54,17 +58,22 @@ std::unique_ptr<RocksdbPageStore> OpenStore(const Scratch& scratch, uint64_t cac
   return store.ok() ? std::move(*store) : nullptr;
 }
 
+/// Fills `store` with kBlocks blocks, written out.
+void PutBlocks(RocksdbPageStore& store) {
+  const auto block = RandomBlock();
+  for (uint64_t index = 0; index < kBlocks; ++index) {
+    store.Put(Block(index), kStamp, block);
+    if (index % 128 == 127) {
+      store.Flush();
+    }
+  }
+}
+
 /// range(0): bytes of each read; range(1): bytes of the memory tier.
 void BM_StoreGetHit(benchmark::State& state) {
   Scratch scratch;
   const auto store = OpenStore(scratch, 1024 * kMiB, state.range(1));
-  const auto block = RandomBlock();
-  for (uint64_t index = 0; index < kBlocks; ++index) {
-    store->Put(Block(index), kStamp, block);
-    if (index % 128 == 127) {
-      store->Flush();
-    }
-  }
+  PutBlocks(*store);
   std::mt19937_64 random(1);
   std::vector<std::byte> into(state.range(0));
   for (auto _ : state) {
@@ -76,6 +85,65 @@ void BM_StoreGetHit(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(BM_StoreGetHit)->ArgsProduct({{4096, kBlockBytes}, {0, 512 * kMiB}});
+
+/// Has the kernel forget the files below `path`, which are synced first.
+void Chill(const std::string& path) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+    if (!entry.is_regular_file()) continue;
+    const int fd = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    fdatasync(fd);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+  }
+}
+
+/// Reads kBlocks blocks in random order, each once, with read(index), from files below `path` that the kernel
+/// has forgotten; again and again.
+template <typename Read>
+void ReadCold(benchmark::State& state, const std::string& path, const Read& read) {
+  std::vector<uint64_t> order(kBlocks);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937_64(1));
+  uint64_t next = 0;
+  for (auto _ : state) {
+    if (next % kBlocks == 0) {
+      state.PauseTiming();
+      Chill(path);
+      state.ResumeTiming();
+    }
+    if (!read(order[next++ % kBlocks])) {
+      state.SkipWithError("miss");
+    }
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(kBlockBytes));
+}
+
+void BM_StoreGetCold(benchmark::State& state) {
+  Scratch scratch;
+  const auto store = OpenStore(scratch, 1024 * kMiB, 0);
+  PutBlocks(*store);
+  std::vector<std::byte> into(kBlockBytes);
+  ReadCold(state, scratch.path,
+           [&](uint64_t index) { return store->Get(Block(index), kStamp, 0, into).ok(); });
+}
+BENCHMARK(BM_StoreGetCold)->Iterations(2 * kBlocks)->UseRealTime();
+
+void BM_FilePreadCold(benchmark::State& state) {
+  Scratch scratch;
+  const auto block = RandomBlock();
+  const int fd = open((scratch.path + "/file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  for (uint64_t index = 0; index < kBlocks; ++index) {
+    benchmark::DoNotOptimize(pwrite(fd, block->data(), kBlockBytes, static_cast<off_t>(index * kBlockBytes)));
+  }
+  std::vector<std::byte> into(kBlockBytes);
+  ReadCold(state, scratch.path, [&](uint64_t index) {
+    const ssize_t got = pread(fd, into.data(), into.size(), static_cast<off_t>(index * kBlockBytes));
+    return got == static_cast<ssize_t>(into.size());
+  });
+  close(fd);
+}
+BENCHMARK(BM_FilePreadCold)->Iterations(2 * kBlocks)->UseRealTime();
 
 void BM_FilePread(benchmark::State& state) {
   Scratch scratch;
@@ -128,6 +196,107 @@ void BM_FileWrite(benchmark::State& state) {
   close(fd);
 }
 BENCHMARK(BM_FileWrite)->Iterations(16)->UseRealTime();
+
+constexpr uint64_t kFileBlocks = 8192;  // of 128 KiB: files of 1 GiB
+
+/// Record `number` of many, in files of `file_blocks` blocks.
+RecordKey Many(uint64_t number, uint64_t file_blocks) {
+  return {InodeId{1 + number / file_blocks, 1}, RecordKind::kData, BlockIndex(number % file_blocks)};
+}
+
+/// A quota that does not evict, and `memory` bytes. The records have 100 bytes of payload: for the index, and
+/// for opening, those are as good as whole blocks.
+std::unique_ptr<RocksdbPageStore> OpenLarge(const Scratch& scratch, uint64_t memory) {
+  auto directory = StoreDirectory::Open(scratch.path + "/cache");
+  if (!directory.ok()) {
+    return nullptr;
+  }
+  RocksdbPageStoreOptions options;
+  options.cache_size = 100 * 1024 * kMiB;
+  ShareMemory(memory, &options);
+  auto store = RocksdbPageStore::Open(std::move(*directory), std::move(options));
+  return store.ok() ? std::move(*store) : nullptr;
+}
+
+void PutMany(RocksdbPageStore& store, uint64_t records, uint64_t file_blocks) {
+  const auto payload = std::make_shared<const std::string>(100, 'x');
+  for (uint64_t number = 0; number < records; ++number) {
+    store.Put(Many(number, file_blocks), kStamp, payload);
+    if (number % 2048 == 2047) {
+      store.Flush();
+    }
+  }
+  store.Flush();
+}
+
+/// A line of /proc/self/status that is in kB, in bytes.
+double StatusBytes(const std::string& name) {
+  std::ifstream file("/proc/self/status");
+  for (std::string word; file >> word;) {
+    if (uint64_t kilobytes = 0; word == name + ":" && file >> kilobytes) {
+      return static_cast<double>(kilobytes * 1024);
+    }
+  }
+  return 0;
+}
+
+/// Opening a store with range(0) records until the first hit, with range(1) blocks to a file.
+void BM_StoreOpen(benchmark::State& state) {
+  Scratch scratch;
+  const auto records = static_cast<uint64_t>(state.range(0));
+  const auto file_blocks = static_cast<uint64_t>(state.range(1));
+  PutMany(*OpenLarge(scratch, 1024 * kMiB), records, file_blocks);
+  std::vector<std::byte> into(100);
+  for (auto _ : state) {
+    auto store = OpenLarge(scratch, 1024 * kMiB);
+    if (!store->Get(Many(records / 2, file_blocks), kStamp, 0, into).ok()) {
+      state.SkipWithError("miss");
+    }
+    state.PauseTiming();
+    if (store->Stats().records != records) {
+      state.SkipWithError("records are missing");
+    }
+    store.reset();
+    state.ResumeTiming();
+  }
+}
+BENCHMARK(BM_StoreOpen)
+    ->Args({1'000'000, kFileBlocks})
+    ->Args({1'000'000, 1})
+    ->Iterations(3)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+/// The memory of a store with range(0) records and memory=range(1) MiB, range(2) blocks to a file; reads 4
+/// KiB of random ones at the end. To be run alone: what it reports are the process' figures.
+void BM_StoreMemory(benchmark::State& state) {
+  Scratch scratch;
+  const auto records = static_cast<uint64_t>(state.range(0));
+  const auto file_blocks = static_cast<uint64_t>(state.range(2));
+  const double before = StatusBytes("RssAnon");
+  const auto store = OpenLarge(scratch, static_cast<uint64_t>(state.range(1)) * kMiB);
+  PutMany(*store, records, file_blocks);
+  std::mt19937_64 random(1);
+  std::vector<std::byte> into(4096);
+  uint64_t hits = 0;
+  for (auto _ : state) {
+    hits += store->Get(Many(random() % records, file_blocks), kStamp, 0, into).ok() ? 1 : 0;
+  }
+  const PageStoreStats stats = store->Stats();
+  state.counters["records"] = static_cast<double>(stats.records);
+  state.counters["hit_share"] = static_cast<double>(hits) / static_cast<double>(state.iterations());
+  state.counters["index_MiB"] = static_cast<double>(stats.memory.index) / kMiB;
+  state.counters["index_bytes_per_record"] =
+      static_cast<double>(stats.memory.index) / static_cast<double>(stats.records);
+  state.counters["block_cache_MiB"] = static_cast<double>(stats.memory.block_cache) / kMiB;
+  state.counters["memtables_MiB"] = static_cast<double>(stats.memory.memtables) / kMiB;
+  state.counters["anonymous_MiB"] = (StatusBytes("RssAnon") - before) / kMiB;
+  state.counters["peak_MiB"] = StatusBytes("VmHWM") / kMiB;
+}
+BENCHMARK(BM_StoreMemory)
+    ->Args({100 * 1024 * kMiB / kBlockBytes, 124, kFileBlocks})  // 100 GiB of blocks
+    ->Args({1'000'000, 256, 1})                                  // small files
+    ->Iterations(200'000);
 
 }  // namespace
 }  // namespace ocfsgw::cache

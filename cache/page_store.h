@@ -30,6 +30,14 @@ struct RecordKey {
   bool operator==(const RecordKey&) const = default;
 };
 
+/// Memory that a store takes, in bytes, by part.
+struct PageStoreMemory {
+  uint64_t index = 0;
+  uint64_t memtables = 0;
+  uint64_t block_cache = 0;  ///< Open tables included.
+  uint64_t queue = 0;        ///< Payload put and not written yet.
+};
+
 struct PageStoreStats {
   uint64_t records = 0;
   uint64_t bytes = 0;       ///< Payload bytes stored.
@@ -38,6 +46,7 @@ struct PageStoreStats {
   uint64_t evicted_records = 0;
   uint64_t dropped_puts = 0;  ///< Puts refused because the queue was full or the store degraded.
   uint64_t corrupt_records = 0;
+  PageStoreMemory memory;
   bool degraded = false;  ///< Every Get misses and every Put is dropped.
 };
 

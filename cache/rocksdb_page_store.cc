@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <string_view>
@@ -29,6 +30,17 @@ size_t CopyPart(std::string_view payload, size_t offset, std::span<std::byte> in
 }
 
 }  // namespace
+
+void ShareMemory(uint64_t bytes, RocksdbPageStoreOptions* options) {
+  constexpr uint64_t kParts = 16;
+  constexpr uint64_t kWriteBytesMax = 32ULL << 20;  // more brings nothing
+  options->queue_bytes_max = std::min(bytes / kParts, kWriteBytesMax);
+  options->memtable_bytes = std::min(bytes / kParts, kWriteBytesMax);
+  options->memory_bytes_min = bytes / kParts;
+  options->memory_bytes = 4 * options->memory_bytes_min;
+  options->index_bytes_max =
+      bytes - options->queue_bytes_max - options->memtable_bytes - options->memory_bytes_min;
+}
 
 struct RocksdbPageStore::Impl {
   Impl(const RocksdbPageStoreOptions& options, std::unique_ptr<EvictionPolicy> policy,
@@ -72,6 +84,14 @@ void RocksdbPageStore::Impl::AddMetrics() {
       [](const Impl& impl) { return impl.state.counters.dropped.value(); });
   add("corrupt_records_total", "Records that failed verification",
       [](const Impl& impl) { return impl.state.counters.corrupt.value(); });
+  const auto add_part = [this](const char* part, uint64_t PageStoreMemory::*bytes) {
+    metrics->AddGauge(this, "ocfsgw_page_store_memory_bytes", "Memory used by the page store",
+                      [this, bytes] { return static_cast<double>(Stats().memory.*bytes); }, {{"part", part}});
+  };
+  add_part("index", &PageStoreMemory::index);
+  add_part("memtables", &PageStoreMemory::memtables);
+  add_part("block_cache", &PageStoreMemory::block_cache);
+  add_part("queue", &PageStoreMemory::queue);
 }
 
 PageStoreStats RocksdbPageStore::Impl::Stats() const {
@@ -80,11 +100,15 @@ PageStoreStats RocksdbPageStore::Impl::Stats() const {
   stats.evicted_records = state.counters.evicted.value();
   stats.dropped_puts = state.counters.dropped.value();
   stats.corrupt_records = state.counters.corrupt.value();
+  stats.memory.memtables = state.memory->memtable_bytes();
+  stats.memory.block_cache = state.memory->block_cache_bytes();
   MutexLock lock(state.mutex);
   stats.records = state.index.records();
   stats.bytes = state.index.bytes();
   stats.disk_bytes = state.disk_bytes;
   stats.degraded = state.degraded;
+  stats.memory.index = state.index.MemoryBytes();
+  stats.memory.queue = state.queue.bytes();
   return stats;
 }
 

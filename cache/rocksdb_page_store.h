@@ -16,11 +16,21 @@ class FileSystem;
 namespace ocfsgw::cache {
 
 inline constexpr uint64_t kCacheSizeMin = 16ULL << 20;
+inline constexpr uint64_t kStoreMemoryMin = 64ULL << 20;
 
 struct RocksdbPageStoreOptions {
-  VolumeId volume;                         ///< Records of another volume are never served.
-  uint64_t cache_size = 0;                 ///< Quota of the database in bytes of disk, kCacheSizeMin or more.
-  uint64_t memory_bytes = 64ULL << 20;     ///< Memory tier (RocksDB's block cache); 0 for none.
+  VolumeId volume;          ///< Records of another volume are never served.
+  uint64_t cache_size = 0;  ///< Quota of the database in bytes of disk, kCacheSizeMin or more.
+  /// Memory tier (RocksDB's block cache, open tables included) while the index is small; 0 for none. It gives
+  /// way to the index: both together take memory_bytes_min + index_bytes_max, each no more than its own
+  /// bound.
+  uint64_t memory_bytes = 64ULL << 20;
+  uint64_t memory_bytes_min = 16ULL << 20;  ///< What is left of memory_bytes when the index is full.
+  /// The index. Old segments are evicted to stay within it, one at a time; it may pass it by what is queued,
+  /// and while its table doubles.
+  uint64_t index_bytes_max = 208ULL << 20;
+  uint64_t memtable_bytes =
+      32ULL << 20;  ///< Records written to the database and not flushed yet, twice over.
   uint64_t queue_bytes_max = 32ULL << 20;  ///< Payload bytes put and not written yet.
   size_t queue_records_max = 4096;         ///< Records put and not written yet.
   /// How long a degraded store waits before it tries again.
@@ -34,6 +44,10 @@ struct RocksdbPageStoreOptions {
   /// What the database does its I/O through, for tests of faults. Null: the operating system.
   std::shared_ptr<rocksdb::FileSystem> file_system;
 };
+
+/// Divides `bytes` of memory, kStoreMemoryMin or more, between the parts of a store: the members of `options`
+/// that end in _bytes, _bytes_min and _bytes_max, but for cache_size.
+void ShareMemory(uint64_t bytes, RocksdbPageStoreOptions* options);
 
 /// PageStore on RocksDB. Records are appended to the youngest of a row of segments (one column family each,
 /// 1/64 of the quota, 1 to 256 MiB); evicting drops the oldest, after what the policy keeps was appended
@@ -49,7 +63,8 @@ struct RocksdbPageStoreOptions {
 ///    undone; after a power failure so may the drops since the last flush. A log of drops that is damaged
 ///    costs the database.
 /// 3. The database takes no more disk than cache_size. (A database set aside as unusable comes on top.)
-/// 4. Put waits for nothing but the mutex: what the queue has no room for is dropped and counted.
+/// 4. The memory taken is bounded by the options, and counted: PageStoreStats::memory.
+/// 5. Put waits for nothing but the mutex: what the queue has no room for is dropped and counted.
 ///
 /// On failure: a database that cannot be used is set aside and replaced; an I/O error degrades the store
 /// (every Get misses, every Put is dropped), which tries to open the database anew every retry_interval. Both

@@ -19,8 +19,6 @@ namespace ocfsgw::cache {
 namespace {
 
 constexpr std::string_view kSegmentPrefix = "segment-";
-// The store flushes by itself, at half of this (kFlushBytes in store_writer.cc), so that it sees the result.
-constexpr size_t kMemtableBytesMax = 32 << 20;
 constexpr int kOpenFilesMax = 512;
 constexpr uint64_t kManifestBytesMin = 256 << 10;
 constexpr uint64_t kManifestBytesMax = 64 << 20;
@@ -79,7 +77,9 @@ rocksdb::Options MakeOptions(const SegmentDbOptions& options, rocksdb::Env* env)
   db.soft_pending_compaction_bytes_limit = 0;
   db.hard_pending_compaction_bytes_limit = 0;
   db.compression = rocksdb::kNoCompression;
-  db.write_buffer_size = kMemtableBytesMax;
+  // The store flushes by itself, at half of what the memtables may take, so that it sees the result.
+  db.write_buffer_manager = options.memory->memtables();
+  db.write_buffer_size = db.write_buffer_manager->buffer_size();
   db.allow_concurrent_memtable_write = false;  // there is one writer
   // Bounds on everything else that takes disk, memory or descriptors.
   db.info_log = std::make_shared<ForwardingLogger>();
@@ -101,10 +101,12 @@ rocksdb::Options MakeOptions(const SegmentDbOptions& options, rocksdb::Env* env)
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
-  if (options.memory_bytes == 0) {
-    table.no_block_cache = true;
-  } else {
-    table.block_cache = rocksdb::NewLRUCache(options.memory_bytes);
+  table.block_cache = options.memory->block_cache();
+  table.no_block_cache = table.block_cache == nullptr;
+  if (table.block_cache != nullptr) {
+    // Indexes and filters of open tables take their part of it.
+    table.cache_usage_options.options_overrides[rocksdb::CacheEntryRole::kBlockBasedTableReader].charged =
+        rocksdb::CacheEntryRoleOptions::Decision::kEnabled;
   }
   db.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return db;

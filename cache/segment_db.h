@@ -10,6 +10,7 @@
 
 #include "cache/record_format.h"
 #include "cache/store_index.h"
+#include "cache/store_memory.h"
 
 namespace ocfsgw::cache {
 
@@ -39,7 +40,7 @@ class Segment {
 struct SegmentDbOptions {
   std::string path;
   uint64_t cache_size = 0;                           ///< Bytes; sizes RocksDB's manifest.
-  uint64_t memory_bytes = 0;                         ///< Block cache; 0 for none.
+  std::shared_ptr<StoreMemory> memory;               ///< Not null.
   std::shared_ptr<rocksdb::FileSystem> file_system;  ///< For tests; null: the operating system's.
 };
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -184,7 +185,7 @@ Status StoreDirectory::SetAside(const std::string& reason) const {
   return Status::Ok();
 }
 
-uint64_t StoreDirectory::DiskBytes() const {
+Result<uint64_t> StoreDirectory::DiskBytes() const {
   uint64_t bytes = 0;
   std::error_code error;
   for (fs::recursive_directory_iterator it(database_path(), error), end; !error && it != end;
@@ -192,7 +193,13 @@ uint64_t StoreDirectory::DiskBytes() const {
     struct stat info;
     if (lstat(it->path().c_str(), &info) == 0) {
       bytes += static_cast<uint64_t>(info.st_blocks) * kStatBlockBytes;
+    } else if (errno != ENOENT) {
+      error.assign(errno, std::generic_category());
+      break;
     }
+  }
+  if (error) {
+    return Status::FromErrno(error.value(), "cannot look through " + database_path());
   }
   return bytes;
 }

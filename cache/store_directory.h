@@ -48,8 +48,8 @@ class StoreDirectory {
   /// kSystem on failure.
   Status SetAside(const std::string& reason) const;
   /// Bytes of disk the database takes (st_blocks of all its files). Files that vanish meanwhile are not
-  /// counted.
-  uint64_t DiskBytes() const;
+  /// counted. kSystem if a directory or file of it cannot be looked at, or it is not there.
+  Result<uint64_t> DiskBytes() const;
 
  private:
   StoreDirectory(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}

@@ -1,8 +1,25 @@
 #include "cache/store_index.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace ocfsgw::cache {
+namespace {
+
+/// What glibc's malloc takes for `bytes`, its header included.
+constexpr uint64_t MallocBytes(uint64_t bytes) {
+  constexpr uint64_t kHeader = 8, kAlignment = 16, kLeast = 32;
+  return std::max(kLeast, (bytes + kHeader + kAlignment - 1) / kAlignment * kAlignment);
+}
+
+/// Of a hash table that keeps no hashes: a node is a link and the value.
+template <typename Map>
+uint64_t TableBytes(const Map& map) {
+  return map.bucket_count() * sizeof(void*) +
+         map.size() * MallocBytes(sizeof(void*) + sizeof(typename Map::value_type));
+}
+
+}  // namespace
 
 IndexSlot* StoreIndex::Find(const RecordKey& key) {
   const auto it = entries_.find(key);
@@ -89,6 +106,10 @@ std::vector<IndexSlot*> StoreIndex::OfSegment(SegmentId segment) {
     slots.push_back(slot);
   }
   return slots;
+}
+
+uint64_t StoreIndex::MemoryBytes() const {
+  return TableBytes(entries_) + TableBytes(inodes_) + TableBytes(segments_);
 }
 
 void StoreIndex::SetState(IndexSlot* slot, IndexEntry::State state, uint32_t length) {

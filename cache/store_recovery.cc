@@ -13,8 +13,17 @@
 namespace ocfsgw::cache {
 namespace {
 
+rocksdb::Status DropOldest(OpenedStore* store) {
+  const std::shared_ptr<Segment> oldest = store->segments.front();
+  for (IndexSlot* slot : store->index.OfSegment(oldest->id())) {
+    store->index.Erase(slot);
+  }
+  store->segments.erase(store->segments.begin());
+  return store->db->DropSegment(*oldest);
+}
+
 /// Two passes, because a tombstone hides records in its own and all older segments.
-rocksdb::Status RebuildIndex(OpenedStore* store) {
+rocksdb::Status RebuildIndex(OpenedStore* store, uint64_t index_bytes_max) {
   std::unordered_map<InodeId, Sequence> tombstones;
   for (const auto& segment : store->segments) {
     store->youngest_bytes = kFlushCharge;
@@ -28,7 +37,8 @@ rocksdb::Status RebuildIndex(OpenedStore* store) {
       return status;
     }
   }
-  for (const auto& segment : store->segments) {
+  for (size_t next = 0; next < store->segments.size(); ++next) {
+    const std::shared_ptr<Segment> segment = store->segments[next];
     uint64_t charge = 0;
     const auto status = store->db->ScanRecords(*segment, [&](const RecordKey& key, const IndexValue& value) {
       charge += RecordCharge(value.length);
@@ -50,6 +60,11 @@ rocksdb::Status RebuildIndex(OpenedStore* store) {
     if (segment == store->segments.back()) {
       store->youngest_bytes += charge;
     }
+    for (; next > 0 && store->index.MemoryBytes() > index_bytes_max; --next) {
+      if (const auto dropped = DropOldest(store); !dropped.ok()) {
+        return dropped;
+      }
+    }
   }
   return rocksdb::Status::OK();
 }
@@ -70,10 +85,10 @@ Status ToStatus(const rocksdb::Status& status) {
 std::string CurrentFile(const StoreDirectory& directory) { return directory.database_path() + "/CURRENT"; }
 std::string HiddenFile(const StoreDirectory& directory) { return CurrentFile(directory) + ".hidden"; }
 
-Status OpenExisting(const SegmentDbOptions& options, OpenedStore* store) {
+Status OpenExisting(const SegmentDbOptions& options, uint64_t index_bytes_max, OpenedStore* store) {
   OpenedStore opened;
   OCFSGW_RETURN_IF_ERROR(ToStatus(SegmentDb::Open(options, &opened.db, &opened.segments)));
-  OCFSGW_RETURN_IF_ERROR(ToStatus(RebuildIndex(&opened)));
+  OCFSGW_RETURN_IF_ERROR(ToStatus(RebuildIndex(&opened, index_bytes_max)));
   *store = std::move(opened);
   return Status::Ok();
 }
@@ -81,14 +96,15 @@ Status OpenExisting(const SegmentDbOptions& options, OpenedStore* store) {
 }  // namespace
 
 Result<OpenedStore> OpenOrCreateStore(const StoreDirectory& directory, VolumeId volume,
-                                      const SegmentDbOptions& options, bool discard) {
+                                      const SegmentDbOptions& options, uint64_t index_bytes_max,
+                                      bool discard) {
   OpenedStore store;
   Status found = directory.CheckFormat(volume);
   if (found.ok() && discard) {
     found = Status(StatusCode::kCorrupt, "it could not be opened for too long");
   }
   if (found.ok()) {
-    found = OpenExisting(options, &store);
+    found = OpenExisting(options, index_bytes_max, &store);
     if (found.ok()) {
       return store;
     }

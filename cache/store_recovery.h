@@ -19,10 +19,12 @@ struct OpenedStore {
 };
 
 /// Opens the database in `directory` and rebuilds the index, or makes a new one; one that is unusable is set
-/// aside. With `discard` any existing one is. Blocks on the disk. If it may work later: kSystem when an
+/// aside. With `discard` any existing one is. What the index has no room for in `index_bytes_max` is dropped,
+/// the oldest segments first. Blocks on the disk. If it may work later: kSystem when an
 /// existing one cannot be read, kUnavailable for everything else, a full disk above all.
 Result<OpenedStore> OpenOrCreateStore(const StoreDirectory& directory, VolumeId volume,
-                                      const SegmentDbOptions& options, bool discard);
+                                      const SegmentDbOptions& options, uint64_t index_bytes_max,
+                                      bool discard);
 
 /// Has every OpenOrCreateStore() set the database aside until ShowDatabase(): it has what was dropped, and no
 /// room or disk for the tombstones. A rename, which needs no space. Errors are for nothing but the log.

@@ -8,12 +8,12 @@
 #include "cache/rocksdb_page_store.h"
 #include "cache/segment_db.h"
 #include "cache/store_index.h"
+#include "cache/store_memory.h"
 #include "cache/write_queue.h"
 
 namespace ocfsgw::cache {
 
-/// What a record, a tombstone and a flush count for in a segment: not less than they take on disk. The
-/// minimum bounds the index in memory: cache_size / kRecordChargeMin entries.
+/// What a record, a tombstone and a flush count for in a segment: not less than they take on disk.
 inline constexpr uint64_t kRecordChargeMin = 4096;
 inline constexpr uint64_t kRecordOverhead =
     256;  // both keys, header, index value, and RocksDB's block and index entry
@@ -23,6 +23,9 @@ inline constexpr uint64_t kFlushCharge = 8192;  // a table's properties, index, 
 inline uint64_t RecordCharge(uint64_t payload_bytes) {
   return std::max(kRecordChargeMin, payload_bytes + kRecordOverhead);
 }
+
+/// A segment has at most this share of the records that index_bytes_max has room for.
+inline constexpr uint64_t kIndexShares = 64;
 
 struct StoreCounters {
   Counter hits, misses, evicted, dropped, corrupt;
@@ -43,12 +46,20 @@ struct StoreState {
       : volume(options.volume),
         cache_size(options.cache_size),
         segment_bytes(std::clamp(options.cache_size / 64, 1UL << 20, 256UL << 20)),
+        index_bytes_max(options.index_bytes_max),
+        segment_records_max(
+            std::max<uint64_t>(1, options.index_bytes_max / kIndexShares / StoreIndex::kEntryBytesMax)),
+        memory(std::make_shared<StoreMemory>(options.memory_bytes, options.memtable_bytes)),
         policy(std::move(eviction_policy)),
         queue(options.queue_bytes_max, options.queue_records_max) {}
 
   const VolumeId volume;
   const uint64_t cache_size;
   const uint64_t segment_bytes;
+  const uint64_t index_bytes_max;
+  /// Records in a segment that is written: what is evicted at a time is a small share of the index, too.
+  const uint64_t segment_records_max;
+  const std::shared_ptr<StoreMemory> memory;
 
   mutable Mutex mutex;
   CondVar work;     // the writer waits for something to do

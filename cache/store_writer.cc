@@ -11,8 +11,7 @@
 namespace ocfsgw::cache {
 namespace {
 
-constexpr uint64_t kBatchBytes = 1 << 20;   // payload in one RocksDB write, unless a single record is larger
-constexpr uint64_t kFlushBytes = 16 << 20;  // what kill -9 may lose, and the memory it waits in
+constexpr uint64_t kBatchBytes = 1 << 20;  // payload in one RocksDB write, unless a single record is larger
 
 template <size_t size>
 rocksdb::Slice ToSlice(const std::array<char, size>& bytes) {
@@ -39,7 +38,10 @@ uint64_t Charge(const QueuedWrite& write) {
 StoreWriter::StoreWriter(StoreState* state, StoreDirectory directory, const RocksdbPageStoreOptions& options)
     : state_(state),
       directory_(std::move(directory)),
-      db_options_{directory_->database_path(), options.cache_size, options.memory_bytes, options.file_system},
+      db_options_{directory_->database_path(), options.cache_size, state->memory, options.file_system},
+      flush_bytes_(options.memtable_bytes / 2),
+      memory_bytes_(options.memory_bytes),
+      memory_bytes_min_(options.memory_bytes_min),
       retry_interval_(options.retry_interval),
       touch_interval_(options.touch_interval) {}
 
@@ -146,7 +148,8 @@ rocksdb::Status StoreWriter::WriteQueued() {
   }
   std::span<const QueuedWrite> rest(taken);
   while (!rest.empty()) {
-    if (active_ == nullptr || active_bytes_ + Charge(rest.front()) > state_->segment_bytes) {
+    if (active_ == nullptr || active_bytes_ + Charge(rest.front()) > state_->segment_bytes ||
+        active_records_ >= state_->segment_records_max) {
       if (rocksdb::Status status = Roll(); !status.ok()) {
         return status;
       }
@@ -154,7 +157,9 @@ rocksdb::Status StoreWriter::WriteQueued() {
     size_t fitting = 0;
     for (uint64_t bytes = active_bytes_; fitting < rest.size(); ++fitting) {
       bytes += Charge(rest[fitting]);
-      if (bytes > state_->segment_bytes && fitting > 0) {
+      const bool full =
+          bytes > state_->segment_bytes || active_records_ + fitting >= state_->segment_records_max;
+      if (full && fitting > 0) {
         break;
       }
     }
@@ -188,6 +193,7 @@ rocksdb::Status StoreWriter::WriteToActive(std::span<const QueuedWrite> writes) 
   }
   active_bytes_ += charge;
   unflushed_bytes_ += charge;
+  active_records_ += writes.size();
   {
     MutexLock lock(state_->mutex);
     for (const QueuedWrite& write : writes) {
@@ -200,7 +206,7 @@ rocksdb::Status StoreWriter::WriteToActive(std::span<const QueuedWrite> writes) 
       state_->queue.Remove(write.sequence);
     }
   }
-  return unflushed_bytes_ >= kFlushBytes ? FlushActive() : status;
+  return unflushed_bytes_ >= flush_bytes_ ? FlushActive() : status;
 }
 
 rocksdb::Status StoreWriter::FlushActive() {
@@ -210,10 +216,20 @@ rocksdb::Status StoreWriter::FlushActive() {
   const rocksdb::Status status = db_->Flush(*active_);
   active_bytes_ += kFlushCharge;
   unflushed_bytes_ = 0;
-  const uint64_t disk_bytes = directory_->DiskBytes();
+  const Result<uint64_t> disk_bytes = directory_->DiskBytes();
   MutexLock lock(state_->mutex);
-  state_->disk_bytes = disk_bytes;
+  if (disk_bytes.ok()) {  // otherwise the next MakeRoom says so
+    state_->disk_bytes = *disk_bytes;
+  }
+  LimitBlockCache();
   return status;
+}
+
+/// To what the index does not take.
+void StoreWriter::LimitBlockCache() {
+  const uint64_t index = std::min(state_->index.MemoryBytes(), state_->index_bytes_max);
+  state_->memory->LimitBlockCache(
+      std::min(memory_bytes_, memory_bytes_min_ + state_->index_bytes_max - index));
 }
 
 rocksdb::Status StoreWriter::Roll() {
@@ -230,6 +246,7 @@ rocksdb::Status StoreWriter::Roll() {
     return status;
   }
   active_bytes_ = 0;
+  active_records_ = 0;
   {
     MutexLock lock(state_->mutex);
     state_->segments.emplace(active_->id(), active_);
@@ -238,13 +255,19 @@ rocksdb::Status StoreWriter::Roll() {
 }
 
 rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
+  const uint64_t index_growth = state_->segment_records_max * StoreIndex::kEntryBytesMax;
+  bool disk_fits = false;
   for (;;) {
-    const uint64_t disk_bytes = directory_->DiskBytes();
+    const Result<uint64_t> disk_bytes = directory_->DiskBytes();
+    if (!disk_bytes.ok()) {
+      return rocksdb::Status::IOError(disk_bytes.status().ToString());
+    }
     std::shared_ptr<Segment> victim;
     {
       MutexLock lock(state_->mutex);
-      state_->disk_bytes = disk_bytes;
-      if (disk_bytes + bytes <= state_->cache_size) {
+      state_->disk_bytes = *disk_bytes;
+      disk_fits = *disk_bytes + bytes <= state_->cache_size;
+      if (disk_fits && state_->index.MemoryBytes() + index_growth <= state_->index_bytes_max) {
         return rocksdb::Status::OK();
       }
       if (!state_->segments.empty() && state_->segments.begin()->second != active_) {
@@ -252,7 +275,9 @@ rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
       }
     }
     if (victim == nullptr) {
-      return rocksdb::Status::Incomplete("the quota leaves no room for a segment");
+      // What is queued is all that the index has left.
+      return disk_fits ? rocksdb::Status::OK()
+                       : rocksdb::Status::Incomplete("the quota leaves no room for a segment");
     }
     if (rocksdb::Status status = Evict(victim, &kept_bytes_max); !status.ok()) {
       return status;
@@ -312,6 +337,7 @@ rocksdb::Status StoreWriter::WriteKept(const Segment& victim, std::span<const Ke
       return status;
     }
     active_bytes_ += charge;
+    active_records_ += copied.size();
     unflushed_bytes_ += charge;
     {
       MutexLock lock(state_->mutex);
@@ -324,7 +350,7 @@ rocksdb::Status StoreWriter::WriteKept(const Segment& victim, std::span<const Ke
         }
       }
     }
-    if (unflushed_bytes_ >= kFlushBytes) {
+    if (unflushed_bytes_ >= flush_bytes_) {
       if (rocksdb::Status status = FlushActive(); !status.ok()) {
         return status;
       }

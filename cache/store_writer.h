@@ -59,12 +59,16 @@ class StoreWriter {
   void HideDropped();
   rocksdb::Status Install(OpenedStore opened);
   void Degrade(const std::string& why);
+  void LimitBlockCache() REQUIRES(state_->mutex);
   void FlushFinished(Sequence wanted);
   void Touch();
 
   StoreState* const state_;
   std::optional<StoreDirectory> directory_;  // always one; taken anew when it was deleted
   const SegmentDbOptions db_options_;
+  const uint64_t flush_bytes_;  // what kill -9 may lose, and half of the memory it waits in
+  const uint64_t memory_bytes_;
+  const uint64_t memory_bytes_min_;
   const Duration retry_interval_;
   const Duration touch_interval_;
 
@@ -72,6 +76,7 @@ class StoreWriter {
   std::weak_ptr<SegmentDb> closing_;  // the database given up last: readers may still have it open
   std::shared_ptr<Segment> active_;   // the segment written to; null until one is needed
   uint64_t active_bytes_ = 0;         // charges of what is in active_
+  uint64_t active_records_ = 0;       // what was written to active_ since it was opened
   uint64_t unflushed_bytes_ = 0;      // of these, what is not on disk yet
   SegmentId last_segment_ = 0;
   TimePoint retry_at_{};

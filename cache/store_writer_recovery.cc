@@ -19,7 +19,8 @@ constexpr int kOpenErrorsMax = 10;
 
 void StoreWriter::Open() {
   Touch();
-  if (auto opened = OpenOrCreateStore(*directory_, state_->volume, db_options_, /*discard=*/false);
+  if (auto opened = OpenOrCreateStore(*directory_, state_->volume, db_options_, state_->index_bytes_max,
+                                      /*discard=*/false);
       opened.ok()) {
     if (const rocksdb::Status status = Install(std::move(*opened)); !status.ok()) {
       Degrade(status.ToString());
@@ -43,7 +44,9 @@ void StoreWriter::Recover() {
       hidden_ = false;
     }
     discard |= open_errors_ >= kOpenErrorsMax;
-    if (auto opened = OpenOrCreateStore(*directory_, state_->volume, db_options_, discard); opened.ok()) {
+    if (auto opened =
+            OpenOrCreateStore(*directory_, state_->volume, db_options_, state_->index_bytes_max, discard);
+        opened.ok()) {
       open_errors_ = 0;
       hide_failed_ = false;
       log::Info("page store {}: works again", directory_->database_path());
@@ -102,6 +105,7 @@ rocksdb::Status StoreWriter::Install(OpenedStore opened) {
     active_ = opened.segments.back();
     active_bytes_ = opened.youngest_bytes;
     last_segment_ = active_->id();
+    active_records_ = 0;
   }
   unflushed_bytes_ = 0;
   {
@@ -122,6 +126,7 @@ rocksdb::Status StoreWriter::Install(OpenedStore opened) {
     state_->drops_missed = false;
     state_->read_errors = false;
     state_->degraded = false;
+    LimitBlockCache();
   }
   // The quota may have become smaller since the database was written. What the active segment still grows by
   // is needed; if not even that is to be had, the next roll says so.

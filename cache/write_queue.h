@@ -40,6 +40,8 @@ class WriteQueue {
   /// Removes all records and returns them; tombstones stay, not in flight.
   std::vector<QueuedWrite> TakeRecordsOut();
 
+  /// Payload bytes of the records.
+  uint64_t bytes() const { return bytes_; }
   bool empty() const { return writes_.empty(); }
   /// REQUIRES: !empty().
   Sequence first() const { return writes_.begin()->first; }

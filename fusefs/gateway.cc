@@ -32,8 +32,9 @@ constexpr size_t kReleaseThreads = 2;
 constexpr int kHoldOffGrowth = 60;
 /// Descriptors for everything but leases: open files, RocksDB, sockets, threads' clones of /dev/fuse.
 constexpr rlim_t kDescriptorReserve = 2048;
-/// Share of memory= that the page store's memory tier gets; the rest is for queues, memtables and metadata.
-constexpr uint64_t kBlockCacheShare = 4;
+
+/// What the page store's index takes for a block of a large file, at most: docs/CACHE.md.
+constexpr uint64_t kIndexBytesPerBlock = 128;
 
 /// How many leases the limit of open files leaves room for. A lease costs a descriptor, an open file up to
 /// two.
@@ -91,7 +92,14 @@ Status Gateway::OpenStore() {
   cache::RocksdbPageStoreOptions store;
   store.volume = source_->volume();
   store.cache_size = options_.cache_bytes;
-  store.memory_bytes = options_.memory_bytes / kBlockCacheShare;
+  cache::ShareMemory(options_.memory_bytes, &store);
+  const uint64_t index_bytes = store.cache_size / cache::kBlockBytes * kIndexBytesPerBlock;
+  if (index_bytes > store.index_bytes_max) {
+    log::Warning(
+        "memory= leaves {} MiB to the page store's index, and cache_size= full of whole blocks needs {} MiB: "
+        "it will not become full",
+        store.index_bytes_max >> 20, index_bytes >> 20);
+  }
   store.metrics = &metrics_;
   OCFSGW_ASSIGN_OR_RETURN(store_,
                           cache::RocksdbPageStore::Open(std::move(slot->directory), std::move(store)));

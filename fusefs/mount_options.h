@@ -32,7 +32,7 @@ struct MountOptions {
   std::chrono::seconds second_access{0};
   bool guardian = true;
   bool fcntl_cluster = false;            ///< Byte-range locks across nodes.
-  uint64_t memory_bytes = 256ULL << 20;  ///< For the store's block cache and the queues.
+  uint64_t memory_bytes = 256ULL << 20;  ///< For the page store, all its parts.
   std::string metrics_address;           ///< ADDR:PORT, or empty: no endpoint.
   std::string log_file;                  ///< Empty: syslog, or stderr in the foreground.
   log::Level log_level = log::Level::kInfo;

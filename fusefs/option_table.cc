@@ -86,9 +86,11 @@ constexpr OptionSpec kSpecs[] = {
      "most disk space a page store takes, 16M or more; n mounts on one cache_dir take n times that",
      Use::kGateway,
      [](Options& o, Name n, Value v) { return Assign(o.cache_bytes, ParseSize(n, v, 16ULL << 20)); }},
-    {"memory=", "SIZE", "256M", "bound of the page store's block cache and queues, 64M or more",
+    {"memory=", "SIZE", "256M", "bound of the page store's memory, its index above all, 64M to 1T",
      Use::kGateway,
-     [](Options& o, Name n, Value v) { return Assign(o.memory_bytes, ParseSize(n, v, 64ULL << 20)); }},
+     [](Options& o, Name n, Value v) {
+       return Assign(o.memory_bytes, ParseSize(n, v, 64ULL << 20, 1ULL << 40));
+     }},
     {"lease=", "auto|o2dlm|local|none", "auto", "who says that what is cached is current", Use::kGateway,
      SetLease},
     {"dlmfs=", "DIR", "/dlm", "where dlmfs is mounted", Use::kGateway,

@@ -80,7 +80,8 @@ std::string EscapeOption(std::string_view element) {
   return escaped;
 }
 
-Result<uint64_t> ParseSize(std::string_view name, std::string_view text, uint64_t min_bytes) {
+Result<uint64_t> ParseSize(std::string_view name, std::string_view text, uint64_t min_bytes,
+                           uint64_t max_bytes) {
   const unsigned shift = text.empty() ? 0 : SuffixShift(text.back());
   const auto number = WholeNumber(text.substr(0, text.size() - (shift != 0 ? 1 : 0)));
   if (!number || *number > (UINT64_MAX >> shift)) {
@@ -90,6 +91,9 @@ Result<uint64_t> ParseSize(std::string_view name, std::string_view text, uint64_
   const uint64_t bytes = *number << shift;
   if (bytes < min_bytes) {
     return Refuse(fmt::format("{}={}: too small, the least is {}M", name, text, min_bytes >> 20));
+  }
+  if (bytes > max_bytes) {
+    return Refuse(fmt::format("{}={}: too large, the most is {}G", name, text, max_bytes >> 30));
   }
   return bytes;
 }

@@ -16,9 +16,10 @@ Result<std::vector<std::string>> SplitOptionList(std::string_view list);
 /// The inverse for one element.
 std::string EscapeOption(std::string_view element);
 
-/// `text` as bytes: a whole number, with K, M, G or T behind it for powers of 1024. `name` is for the
-/// message.
-Result<uint64_t> ParseSize(std::string_view name, std::string_view text, uint64_t min_bytes);
+/// `text` as bytes, from `min_bytes` to `max_bytes`: a whole number, with K, M, G or T behind it for powers
+/// of 1024. `name` is for the message, which gives the bounds in whole MiB and GiB.
+Result<uint64_t> ParseSize(std::string_view name, std::string_view text, uint64_t min_bytes,
+                           uint64_t max_bytes = UINT64_MAX);
 /// `text` as a whole number in [min, max].
 Result<uint64_t> ParseNumber(std::string_view name, std::string_view text, uint64_t min, uint64_t max);
 /// ADDR:PORT with an IPv4 address, an IPv6 address in brackets, or localhost (which becomes 127.0.0.1).
