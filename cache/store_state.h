@@ -25,7 +25,7 @@ inline uint64_t RecordCharge(uint64_t payload_bytes) {
 }
 
 struct StoreCounters {
-  Counter hits, misses, evicted, dropped, corrupt;
+  Counter hits, misses, evicted, dropped, corrupt, refused, put_bytes, written_bytes;
 };
 
 /// What the store's callers and its writer share.
@@ -43,12 +43,18 @@ struct StoreState {
       : volume(options.volume),
         cache_size(options.cache_size),
         segment_bytes(std::clamp(options.cache_size / 64, 1UL << 20, 256UL << 20)),
+        kept_bytes_max(static_cast<uint64_t>(options.kept_share * static_cast<double>(segment_bytes))),
+        write_amplification_max(options.write_amplification_max),
+        admission(options.admission),
         policy(std::move(eviction_policy)),
         queue(options.queue_bytes_max, options.queue_records_max) {}
 
   const VolumeId volume;
   const uint64_t cache_size;
   const uint64_t segment_bytes;
+  const uint64_t kept_bytes_max;  // in a segment
+  const double write_amplification_max;
+  const bool admission;
 
   mutable Mutex mutex;
   CondVar work;     // the writer waits for something to do
@@ -61,6 +67,7 @@ struct StoreState {
   Sequence flush_wanted GUARDED_BY(mutex) = 0;  // everything up to here should become durable
   Sequence flush_done GUARDED_BY(mutex) = 0;    // flush_wanted as of the last flush
   uint64_t disk_bytes GUARDED_BY(mutex) = 0;
+  double write_credit GUARDED_BY(mutex) = 0;  // bytes of kept records that may still be written
   bool degraded GUARDED_BY(mutex) = true;
   bool index_loaded GUARDED_BY(mutex) = false;  // the database was open at least once
   bool drops_missed GUARDED_BY(mutex) = false;  // an inode was dropped before the index was loaded
