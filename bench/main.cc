@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -50,6 +51,12 @@ struct Arguments {
   std::string policies{cache::kDefaultReplacementPolicy};
   std::string sizes = "5%,10%,20%,40%";
   uint64_t seed = 0;
+  std::string engine = "policy";
+  std::string directory;
+  uint64_t object_bytes = 0;
+  bool admission = false;
+  std::optional<double> kept_share;
+  std::optional<double> write_amplification_max;
   bool json = false;
   bool csv = false;
   bool no_timing = false;
@@ -57,7 +64,21 @@ struct Arguments {
 };
 
 Result<ReplayOptions> OptionsOf(const Arguments& arguments) {
-  ReplayOptions options{.policies = {}, .sizes = {}, .seed = arguments.seed};
+  ReplayOptions options;
+  options.seed = arguments.seed;
+  options.directory = arguments.directory;
+  options.object_bytes = arguments.object_bytes;
+  options.admission = arguments.admission;
+  options.kept_share = arguments.kept_share;
+  options.write_amplification_max = arguments.write_amplification_max;
+  if (arguments.engine != "policy" && arguments.engine != "store") {
+    return Invalid(fmt::format("no engine is called '{}'; policy and store are", arguments.engine));
+  }
+  options.engine = arguments.engine == "store" ? Engine::kStore : Engine::kPolicy;
+  if (options.directory.empty()) {
+    const char* const temporary = std::getenv("TMPDIR");
+    options.directory = temporary == nullptr || *temporary == '\0' ? "/tmp" : temporary;
+  }
   for (const std::string& policy : CommaSeparated(arguments.policies)) {
     if (policy == "all") {
       const auto& names = cache::ReplacementPolicyNames();
@@ -119,7 +140,9 @@ ExitCode Replay(const Arguments& arguments) {
     results.interrupted = g_stop;
     if (results.interrupted) break;
     if (!trace.ok()) return Fail(kExitSource, trace.status());
-    ReplayOne(*trace, *options, g_stop, results);
+    if (const Status status = ReplayOne(*trace, *options, g_stop, results); !status.ok()) {
+      return Fail(status.Is(StatusCode::kInvalidArgument) ? kExitUsage : kExitRuntime, status);
+    }
     if (results.interrupted) break;
   }
   return Report(results, arguments, results.interrupted ? kExitRuntime : kExitDone);
@@ -143,6 +166,30 @@ void AddReplay(CLI::App& app, Arguments& arguments) {
       ->option_text("SIZE,...");
   replay->add_option("--seed", arguments.seed, "for policies that draw lots; default 0")
       ->option_text("NUMBER");
+  replay
+      ->add_option("--engine", arguments.engine,
+                   "policy: simulate the policy (default); store: also drive a real page store with it")
+      ->option_text("ENGINE");
+  replay
+      ->add_option("--directory", arguments.directory,
+                   "where the stores of --engine store are made; default TMPDIR, or /tmp")
+      ->option_text("DIRECTORY");
+  replay
+      ->add_option("--object-bytes", arguments.object_bytes,
+                   "quota of a store for each object, 4096 to 131072; default 4096, or more for 64 segments")
+      ->option_text("BYTES");
+  replay->add_flag("--admission", arguments.admission,
+                   "the store refuses what the policy does not remember, once it is full");
+  replay
+      ->add_option("--kept-share", arguments.kept_share,
+                   "how much of a segment may be kept records, 0 to 0.9; default as in ocfsgw")
+      ->check(CLI::Range(0.0, 0.9))
+      ->option_text("SHARE");
+  replay
+      ->add_option("--write-amplification", arguments.write_amplification_max,
+                   "the most that may be written over what is put, 1 or more; default as in ocfsgw")
+      ->check(CLI::Range(1.0, 1e9))
+      ->option_text("FACTOR");
   CLI::Option* const json = replay->add_flag("--json", arguments.json, "print JSON");
   replay->add_flag("--csv", arguments.csv, "print CSV")->excludes(json);
   replay->add_flag("--no-timing", arguments.no_timing,

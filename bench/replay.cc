@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "bench/store_replay.h"
 #include "cache/replacement_policy.h"
 
 namespace ocfsgw::bench {
@@ -39,6 +40,26 @@ std::optional<ReplayCell> PolicyCell(const Trace& trace, ReplayCell cell, uint64
   cell.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   cell.hits = *hits;
   return cell;
+}
+
+/// `cell`: of the policy alone.
+Result<std::optional<ReplayCell>> StoreCell(const Trace& trace, ReplayCell cell, const ReplayOptions& options,
+                                            const std::atomic<bool>& stop) {
+  const StoreReplayOptions store{.policy = cell.policy,
+                                 .seed = options.seed,
+                                 .capacity = cell.capacity,
+                                 .directory = options.directory,
+                                 .object_bytes = options.object_bytes,
+                                 .admission = options.admission,
+                                 .kept_share = options.kept_share,
+                                 .write_amplification_max = options.write_amplification_max};
+  OCFSGW_ASSIGN_OR_RETURN(const auto result, ReplayOnStore(trace, store, stop));
+  if (!result) return std::optional<ReplayCell>();
+  cell.policy += kStoreSuffix;
+  cell.hits = result->hits;
+  cell.seconds = result->seconds;
+  cell.written_over_put = result->written_over_put;
+  return std::optional(std::move(cell));
 }
 
 const ReplayCell* OptimumFor(const ReplayTrace& trace, const ReplayCell& cell) {
@@ -119,8 +140,8 @@ std::map<std::string, double> MeanShares(const ReplayResults& results) {
   return means;
 }
 
-void ReplayOne(const Trace& trace, const ReplayOptions& options, const std::atomic<bool>& stop,
-               ReplayResults& results) {
+Status ReplayOne(const Trace& trace, const ReplayOptions& options, const std::atomic<bool>& stop,
+                 ReplayResults& results) {
   ReplayTrace& out = results.traces.emplace_back();
   out.name = trace.name;
   out.format = trace.format;
@@ -133,16 +154,22 @@ void ReplayOne(const Trace& trace, const ReplayOptions& options, const std::atom
       cell.policy = policy;
       auto done = PolicyCell(trace, cell, options.seed, stop);
       results.interrupted = !done;
-      if (!done) return;
+      if (!done) return Status::Ok();
       out.cells.push_back(*std::move(done));
+      if (options.engine != Engine::kStore) continue;
+      OCFSGW_ASSIGN_OR_RETURN(auto stored, StoreCell(trace, out.cells.back(), options, stop));
+      results.interrupted = !stored;
+      if (!stored) return Status::Ok();
+      out.cells.push_back(*std::move(stored));
     }
     const auto hits = BeladyHits(trace, cell.capacity, stop);
     results.interrupted = !hits;
-    if (!hits) return;
+    if (!hits) return Status::Ok();
     cell.policy = kOptimum;
     cell.hits = *hits;
     out.cells.push_back(cell);
   }
+  return Status::Ok();
 }
 
 }  // namespace ocfsgw::bench

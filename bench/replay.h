@@ -35,23 +35,40 @@ struct ReplayCell {
   std::string policy;   ///< kOptimum: Belady's.
   Hits hits;
   double metadata_bytes = 0;  ///< For each object of the capacity; 0 for the optimum.
-  double seconds = 0;         ///< Of the policy's work alone; 0 for the optimum.
+  double seconds = 0;         ///< Of the policy's work alone, or the store's all; 0 for the optimum.
+  /// Engine::kStore only: bytes written / bytes put.
+  std::optional<double> written_over_put;
 };
 
 inline constexpr std::string_view kOptimum = "optimum";
+/// What the name of a policy ends in when it drives a real page store.
+inline constexpr std::string_view kStoreSuffix = "@store";
 
 struct ReplayTrace {
   std::string name;
   std::string format;
   Hits total;  ///< All requests.
   size_t objects = 0;
-  std::vector<ReplayCell> cells;  ///< In order of size, then policy; the optimum comes last of its size.
+  /// In order of size, then policy, its store behind it; the optimum comes last of its size.
+  std::vector<ReplayCell> cells;
+};
+
+enum class Engine {
+  kPolicy,  ///< The policy alone.
+  kStore,   ///< The policy alone, and a real page store that it drives.
 };
 
 struct ReplayOptions {
   std::vector<std::string> policies;
   std::vector<CacheSize> sizes;
   uint64_t seed = 0;
+  Engine engine = Engine::kPolicy;
+  // For Engine::kStore: as in StoreReplayOptions.
+  std::string directory;
+  uint64_t object_bytes = 0;
+  bool admission = false;
+  std::optional<double> kept_share;
+  std::optional<double> write_amplification_max;
 };
 
 struct ReplayResults {
@@ -69,8 +86,9 @@ std::optional<double> ShareOfOptimum(const ReplayTrace& trace, const ReplayCell&
 std::map<std::string, double> MeanShares(const ReplayResults& results);
 
 /// Appends the trace's cells to `results`; stops early, with `interrupted`, when `stop` is set. REQUIRES:
-/// policies that MakeReplacementPolicy knows; sizes of at most kReplacementCapacityMax objects.
-void ReplayOne(const Trace& trace, const ReplayOptions& options, const std::atomic<bool>& stop,
-               ReplayResults& results);
+/// policies that MakeReplacementPolicy knows; sizes of at most kReplacementCapacityMax objects. Errors, with
+/// what was finished in `results`: those of ReplayOnStore.
+Status ReplayOne(const Trace& trace, const ReplayOptions& options, const std::atomic<bool>& stop,
+                 ReplayResults& results);
 
 }  // namespace ocfsgw::bench

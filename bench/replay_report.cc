@@ -14,6 +14,13 @@ std::optional<double> RequestsPerSecond(const ReplayTrace& trace, const ReplayCe
   return static_cast<double>(trace.total.requests) / cell.seconds;
 }
 
+bool HasStore(const ReplayResults& results) {
+  return std::any_of(results.traces.begin(), results.traces.end(), [](const ReplayTrace& trace) {
+    return std::any_of(trace.cells.begin(), trace.cells.end(),
+                       [](const ReplayCell& cell) { return cell.written_over_put.has_value(); });
+  });
+}
+
 template <typename Value>
 std::string OrEmpty(const std::optional<Value>& value, const char* format, const char* empty) {
   return value ? fmt::format(fmt::runtime(format), *value) : empty;
@@ -40,6 +47,8 @@ std::string ReplayTable(const ReplayResults& results, bool timing) {
   for (const ReplayTrace& trace : results.traces) width = std::max(width, trace.name.size());
   std::string out = fmt::format("{:<{}}  {:>8}  {:>9}  {:<20}  {:>6}  {:>6}  {:>6}  {:>7}", "trace", width,
                                 "size", "objects", "policy", "hits", "bytes", "of opt", "B/obj");
+  const bool store = HasStore(results);
+  out += store ? "  written" : "";
   out += timing ? "  Mreq/s\n" : "\n";
   for (const ReplayTrace& trace : results.traces) {
     for (const ReplayCell& cell : trace.cells) {
@@ -48,6 +57,7 @@ std::string ReplayTable(const ReplayResults& results, bool timing) {
           fmt::format("{:<{}}  {:>8}  {:>9}  {:<20}  {:.4f}  {:.4f}  {:>6}  {:>7.1f}", Printable(trace.name),
                       width, cell.size, cell.capacity, cell.policy, HitRatio(trace, cell),
                       ByteHitRatio(trace, cell), OrEmpty(share, "{:.3f}", "-"), cell.metadata_bytes);
+      if (store) out += fmt::format("  {:>7}", OrEmpty(cell.written_over_put, "{:.3f}", "-"));
       if (timing) {
         auto rate = RequestsPerSecond(trace, cell);
         if (rate) *rate /= 1e6;
@@ -81,6 +91,7 @@ std::string ReplayJson(const ReplayResults& results, bool timing) {
                   {"share_of_optimum", share ? Json(*share) : Json(nullptr)},
                   {"metadata_bytes_per_object", cell.metadata_bytes}};
       const auto rate = RequestsPerSecond(trace, cell);
+      if (cell.written_over_put) out["written_over_put"] = *cell.written_over_put;
       if (timing) out["requests_per_second"] = rate ? Json(*rate) : Json(nullptr);
       cells.push_back(std::move(out));
     }
@@ -102,6 +113,8 @@ std::string ReplayCsv(const ReplayResults& results, bool timing) {
   std::string out =
       "trace,size,capacity,policy,requests,hits,hit_ratio,byte_hit_ratio,share_of_optimum,metadata_bytes_per_"
       "object";
+  const bool store = HasStore(results);
+  out += store ? ",written_over_put" : "";
   out += timing ? ",requests_per_second\n" : "\n";
   for (const ReplayTrace& trace : results.traces) {
     for (const ReplayCell& cell : trace.cells) {
@@ -109,6 +122,7 @@ std::string ReplayCsv(const ReplayResults& results, bool timing) {
                          cell.capacity, cell.policy, trace.total.requests, cell.hits.requests,
                          HitRatio(trace, cell), ByteHitRatio(trace, cell),
                          OrEmpty(ShareOfOptimum(trace, cell), "{:.6f}", ""), cell.metadata_bytes);
+      if (store) out += "," + OrEmpty(cell.written_over_put, "{:.4f}", "");
       if (timing) out += "," + OrEmpty(RequestsPerSecond(trace, cell), "{:.0f}", "");
       out += "\n";
     }

@@ -58,6 +58,7 @@ AccessOutcome AlirsPolicy::Access(ObjectId id) {
   bool becomes_hot = age && *age <= age_limit;
   const bool barely = becomes_hot && *age > age_limit / 2;
   AccessOutcome outcome;
+  outcome.remembered = age.has_value();
   if (size() == capacity_) {
     outcome.evicted = Evict();
   } else {

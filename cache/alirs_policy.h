@@ -45,14 +45,15 @@ class AlirsPolicy final : public ReplacementPolicy {
   bool IsResident(ObjectId id) const override { return table_.Find(id) != kNoSlot; }
   void Remove(ObjectId id) override;
   size_t size() const override { return hot_.size + margin_.size + cold_.size; }
+  bool RemembersEvicted() const override { return true; }
   size_t MetadataBytes() const override { return table_.MetadataBytes() + ghosts_.MetadataBytes(); }
 
   /// Everything that is remembered, resident objects in their order too: to be kept across a restart. Begins
   /// with a version; no checksum.
-  std::string Serialize() const;
+  std::string Serialize() const override;
   /// Becomes what was serialized. kInvalidArgument, and no change, unless `bytes` are of a policy of the same
   /// capacity.
-  Status Restore(std::string_view bytes);
+  Status Restore(std::string_view bytes) override;
 
  private:
   struct Block {

@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/status.h"
 
 namespace ocfsgw::cache {
 
@@ -15,18 +18,16 @@ using ObjectId = uint64_t;
 struct AccessOutcome {
   bool hit = false;
   std::optional<ObjectId> evicted;  ///< What had to go for the object; only on a miss.
+  bool remembered = false;          ///< Only on a miss: the object went not long ago (RemembersEvicted).
 };
 
 /// Says which of many equal-size objects are resident, in a victim order of its own. Two users are meant:
 ///
 /// - A simulator calls Access for each request of a trace and counts the hits.
-/// - A store that evicts in bulk (segments) calls Access for each read and for each record put. An evicted
-/// object is
-///   not served any more; its space comes back with its segment. When a segment goes, the store asks
-///   IsResident of each of its records and stores again those that are; one that it does not want to store
-///   again (EvictionPolicy's kKeptShareMax) it gives to Remove. The capacity is then the number of records
-///   that fit the quota less one segment in the making. An EvictionPolicy is made of this by Access in
-///   Inserted and Touched, and IsResident in Keep.
+/// - A store that evicts in bulk (segments) calls Access for each read and for each record put, by
+///   ReplacementEviction. When a segment goes, it stores again what is resident, as far as there is room;
+///   what is not stored again it gives to Remove. An evicted object is served as long as its segment is
+///   there, which costs nothing: Access makes it resident again.
 ///
 /// Thread-compatible: as with EvictionPolicy, the store holds its mutex. No I/O, no allocation after the
 /// construction; amortized constant time for each call.
@@ -48,6 +49,15 @@ class ReplacementPolicy {
   /// objects that are not resident. Constant from construction on; leaves out the fixed size of the object
   /// itself.
   virtual size_t MetadataBytes() const = 0;
+  /// Whether AccessOutcome::remembered is ever set.
+  virtual bool RemembersEvicted() const { return false; }
+  /// Everything that is remembered, to be kept across a restart; empty if the policy cannot.
+  virtual std::string Serialize() const { return {}; }
+  /// Becomes what was serialized. kInvalidArgument, and no change, unless `bytes` are of a policy of the same
+  /// kind and capacity.
+  virtual Status Restore(std::string_view /*bytes*/) {
+    return Status(StatusCode::kInvalidArgument, "the policy keeps nothing across a restart");
+  }
 };
 
 /// The names that MakeReplacementPolicy knows, in the order of tables.

@@ -10,7 +10,7 @@
 #include <thread>
 #include <utility>
 
-#include "cache/fifo_reinsertion_policy.h"
+#include "cache/replacement_eviction.h"
 #include "cache/store_state.h"
 #include "cache/store_writer.h"
 
@@ -82,6 +82,12 @@ void RocksdbPageStore::Impl::AddMetrics() {
       [](const Impl& impl) { return impl.state.counters.evicted.value(); });
   add("dropped_puts_total", "Puts refused",
       [](const Impl& impl) { return impl.state.counters.dropped.value(); });
+  add("refused_puts_total", "Puts of what the policy did not find worth storing",
+      [](const Impl& impl) { return impl.state.counters.refused.value(); });
+  add("put_bytes_total", "Bytes put, refused puts included",
+      [](const Impl& impl) { return impl.state.counters.put_bytes.value(); });
+  add("written_bytes_total", "Bytes of records written, those written again included",
+      [](const Impl& impl) { return impl.state.counters.written_bytes.value(); });
   add("corrupt_records_total", "Records that failed verification",
       [](const Impl& impl) { return impl.state.counters.corrupt.value(); });
   const auto add_part = [this](const char* part, uint64_t PageStoreMemory::*bytes) {
@@ -102,12 +108,15 @@ PageStoreStats RocksdbPageStore::Impl::Stats() const {
   stats.corrupt_records = state.counters.corrupt.value();
   stats.memory.memtables = state.memory->memtable_bytes();
   stats.memory.block_cache = state.memory->block_cache_bytes();
+  stats.refused_puts = state.counters.refused.value();
+  stats.put_bytes = state.counters.put_bytes.value();
+  stats.written_bytes = state.counters.written_bytes.value();
   MutexLock lock(state.mutex);
   stats.records = state.index.records();
   stats.bytes = state.index.bytes();
   stats.disk_bytes = state.disk_bytes;
   stats.degraded = state.degraded;
-  stats.memory.index = state.index.MemoryBytes();
+  stats.memory.index = state.IndexBytes();
   stats.memory.queue = state.queue.bytes();
   return stats;
 }
@@ -177,7 +186,7 @@ Result<std::unique_ptr<RocksdbPageStore>> RocksdbPageStore::Open(StoreDirectory 
   }
   std::unique_ptr<EvictionPolicy> policy = std::move(options.policy);
   if (policy == nullptr) {
-    policy = std::make_unique<FifoReinsertionPolicy>();
+    policy = std::make_unique<ReplacementEviction>(std::string(kDefaultReplacementPolicy));
   }
   auto impl = std::make_unique<Impl>(options, std::move(policy), std::move(directory));
   impl->writer.Open();
@@ -238,6 +247,17 @@ void RocksdbPageStore::Put(const RecordKey& key, StampHash stamp, std::shared_pt
     state.counters.dropped.Add();
     return;
   }
+  state.counters.put_bytes.Add(RecordCharge(length));
+  // What is there must not stay when it is replaced: that is stored without asking.
+  const bool store = !state.admission || state.index.Find(key) != nullptr;
+  const auto word = store ? state.policy->Inserted(key, length) : state.policy->Offered(key, length);
+  // A record that is stored is written once itself.
+  state.write_credit +=
+      (state.write_amplification_max - (word ? 1 : 0)) * static_cast<double>(RecordCharge(length));
+  if (!word) {
+    state.counters.refused.Add();
+    return;
+  }
   IndexSlot* const slot = state.index.FindOrAdd(key);
   IndexEntry& entry = slot->second;
   if (entry.state == IndexEntry::State::kQueued) {
@@ -245,7 +265,7 @@ void RocksdbPageStore::Put(const RecordKey& key, StampHash stamp, std::shared_pt
     state.queue.Remove(entry.sequence);
   }
   state.index.SetQueued(slot, stamp, ++state.last_sequence, static_cast<uint32_t>(length));
-  entry.policy_word = state.policy->Inserted(key, length);
+  entry.policy_word = *word;
   state.queue.Add({state.last_sequence, key, stamp, std::move(bytes)});
   state.work.NotifyAll();
 }
@@ -261,6 +281,7 @@ void RocksdbPageStore::DropInode(InodeId inode) {
       on_disk |= state.queue.Find(entry.sequence)->in_flight;
       state.queue.Remove(entry.sequence);
     }
+    state.policy->Gone(slot->first);
     state.index.Erase(slot);
   }
   state.drops_missed |= !state.index_loaded;

@@ -37,8 +37,15 @@ struct RocksdbPageStoreOptions {
   Duration retry_interval = std::chrono::seconds(30);
   /// How often a store that is open notes in its directory that it is in use.
   Duration touch_interval = std::chrono::minutes(1);
-  std::unique_ptr<EvictionPolicy> policy;  ///< Null: FifoReinsertionPolicy.
-  MetricsRegistry* metrics = nullptr;      ///< Outlives the store, serves one store only. Null: no metrics.
+  std::unique_ptr<EvictionPolicy> policy;  ///< Null: ReplacementEviction, of kDefaultReplacementPolicy.
+  /// Of a new segment, at most this share is filled with records of evicted ones. 0 to 0.9.
+  double kept_share = 0.8;
+  /// Once the store is full, file data that the policy does not remember is refused: what is read once only
+  /// is never written. Whether the policy remembers is up to it (EvictionPolicy::Offered).
+  bool admission = false;
+  /// Bytes written over bytes put: nothing is kept beyond it. 1 or more.
+  double write_amplification_max = 1.3;
+  MetricsRegistry* metrics = nullptr;  ///< Outlives the store, serves one store only. Null: no metrics.
   /// How long the destructor goes on writing what is queued.
   Duration drain_time = std::chrono::seconds(10);
   /// What the database does its I/O through, for tests of faults. Null: the operating system.
@@ -64,7 +71,9 @@ void ShareMemory(uint64_t bytes, RocksdbPageStoreOptions* options);
 ///    costs the database.
 /// 3. The database takes no more disk than cache_size. (A database set aside as unusable comes on top.)
 /// 4. The memory taken is bounded by the options, and counted: PageStoreStats::memory.
-/// 5. Put waits for nothing but the mutex: what the queue has no room for is dropped and counted.
+/// 5. What is written, records kept included, is at most write_amplification_max times what was put. What
+///    `admission` refuses is put, not written.
+/// 6. Put waits for nothing but the mutex: what the queue has no room for is dropped and counted.
 ///
 /// On failure: a database that cannot be used is set aside and replaced; an I/O error degrades the store
 /// (every Get misses, every Put is dropped), which tries to open the database anew every retry_interval. Both

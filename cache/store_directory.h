@@ -13,7 +13,8 @@ namespace ocfsgw::cache {
 /// | name in the directory | what                                                              |
 /// |-----------------------|-------------------------------------------------------------------|
 /// | store.lock            | flock(2)ed exclusively as long as this object lives; its mtime is the last use |
-/// | store/                | the database; its file FORMAT says which format and which volume  |
+/// | store/                | the database; its file FORMAT says which format and which volume, POLICY what
+/// its policy remembers (policy_state_file.h) |
 /// | store.aside-<n>       | a database that could not be used, kept for a person to look at; at most one,
 /// not in the quota |
 ///

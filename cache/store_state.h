@@ -28,7 +28,7 @@ inline uint64_t RecordCharge(uint64_t payload_bytes) {
 inline constexpr uint64_t kIndexShares = 64;
 
 struct StoreCounters {
-  Counter hits, misses, evicted, dropped, corrupt;
+  Counter hits, misses, evicted, dropped, corrupt, refused, put_bytes, written_bytes;
 };
 
 /// What the store's callers and its writer share.
@@ -50,6 +50,9 @@ struct StoreState {
         segment_records_max(
             std::max<uint64_t>(1, options.index_bytes_max / kIndexShares / StoreIndex::kEntryBytesMax)),
         memory(std::make_shared<StoreMemory>(options.memory_bytes, options.memtable_bytes)),
+        kept_bytes_max(static_cast<uint64_t>(options.kept_share * static_cast<double>(segment_bytes))),
+        write_amplification_max(options.write_amplification_max),
+        admission(options.admission),
         policy(std::move(eviction_policy)),
         queue(options.queue_bytes_max, options.queue_records_max) {}
 
@@ -60,6 +63,9 @@ struct StoreState {
   /// Records in a segment that is written: what is evicted at a time is a small share of the index, too.
   const uint64_t segment_records_max;
   const std::shared_ptr<StoreMemory> memory;
+  const uint64_t kept_bytes_max;  // in a segment
+  const double write_amplification_max;
+  const bool admission;
 
   mutable Mutex mutex;
   CondVar work;     // the writer waits for something to do
@@ -72,6 +78,9 @@ struct StoreState {
   Sequence flush_wanted GUARDED_BY(mutex) = 0;  // everything up to here should become durable
   Sequence flush_done GUARDED_BY(mutex) = 0;    // flush_wanted as of the last flush
   uint64_t disk_bytes GUARDED_BY(mutex) = 0;
+  /// Of memory for what is stored: bounded by index_bytes_max.
+  uint64_t IndexBytes() const REQUIRES(mutex) { return index.MemoryBytes() + policy->MetadataBytes(); }
+  double write_credit GUARDED_BY(mutex) = 0;  // bytes of kept records that may still be written
   bool degraded GUARDED_BY(mutex) = true;
   bool index_loaded GUARDED_BY(mutex) = false;  // the database was open at least once
   bool drops_missed GUARDED_BY(mutex) = false;  // an inode was dropped before the index was loaded

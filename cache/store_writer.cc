@@ -12,6 +12,7 @@ namespace ocfsgw::cache {
 namespace {
 
 constexpr uint64_t kBatchBytes = 1 << 20;  // payload in one RocksDB write, unless a single record is larger
+constexpr double kPolicyShare = 0.9;
 
 template <size_t size>
 rocksdb::Slice ToSlice(const std::array<char, size>& bytes) {
@@ -136,8 +137,12 @@ void StoreWriter::Stop() {
     (void)FlushActive();
   }
   Touch();
+  const bool usable = db_ != nullptr;
   Degrade("");  // closes the database
   HideDropped();
+  if (usable && !late) {
+    SavePolicy();
+  }
 }
 
 rocksdb::Status StoreWriter::WriteQueued() {
@@ -175,8 +180,10 @@ rocksdb::Status StoreWriter::WriteToActive(std::span<const QueuedWrite> writes) 
   rocksdb::WriteBatch records;
   rocksdb::WriteBatch tombstones;
   uint64_t charge = 0;
+  uint64_t records_charge = 0;
   for (const QueuedWrite& write : writes) {
     charge += Charge(write);
+    records_charge += write.is_tombstone() ? 0 : Charge(write);
     if (write.is_tombstone()) {
       (void)tombstones.Put(active_->handle(), ToSlice(EncodeTombstoneKey(write.key.inode)),
                            ToSlice(EncodeSequence(write.sequence)));
@@ -194,6 +201,7 @@ rocksdb::Status StoreWriter::WriteToActive(std::span<const QueuedWrite> writes) 
   active_bytes_ += charge;
   unflushed_bytes_ += charge;
   active_records_ += writes.size();
+  state_->counters.written_bytes.Add(records_charge);
   {
     MutexLock lock(state_->mutex);
     for (const QueuedWrite& write : writes) {
@@ -227,7 +235,7 @@ rocksdb::Status StoreWriter::FlushActive() {
 
 /// To what the index does not take.
 void StoreWriter::LimitBlockCache() {
-  const uint64_t index = std::min(state_->index.MemoryBytes(), state_->index_bytes_max);
+  const uint64_t index = std::min(state_->IndexBytes(), state_->index_bytes_max);
   state_->memory->LimitBlockCache(
       std::min(memory_bytes_, memory_bytes_min_ + state_->index_bytes_max - index));
 }
@@ -235,9 +243,8 @@ void StoreWriter::LimitBlockCache() {
 rocksdb::Status StoreWriter::Roll() {
   rocksdb::Status status = FlushActive();
   active_ = nullptr;
-  const uint64_t kept_bytes_max = state_->segment_bytes / kKeptShareMax;
   if (status.ok()) {
-    status = MakeRoom(kept_bytes_max, /*kept_bytes_max=*/0);
+    status = MakeRoom(state_->kept_bytes_max, /*kept_bytes_max=*/0);
   }
   if (status.ok()) {
     status = db_->CreateSegment(++last_segment_, &active_);
@@ -247,11 +254,44 @@ rocksdb::Status StoreWriter::Roll() {
   }
   active_bytes_ = 0;
   active_records_ = 0;
+  uint64_t kept_bytes_max = state_->kept_bytes_max;
   {
     MutexLock lock(state_->mutex);
     state_->segments.emplace(active_->id(), active_);
+    kept_bytes_max =
+        static_cast<uint64_t>(std::clamp(state_->write_credit, 0.0, static_cast<double>(kept_bytes_max)));
+    if (state_->disk_bytes + state_->segment_bytes + state_->kept_bytes_max > state_->cache_size) {
+      SetPolicyCapacity();
+    }
   }
-  return MakeRoom(state_->segment_bytes + kept_bytes_max, kept_bytes_max);
+  return MakeRoom(state_->segment_bytes + state_->kept_bytes_max, kept_bytes_max);
+}
+
+/// As many records as would fill the quota if all were as large as the present ones, less a tenth: what is
+/// not resident fills the segments too, until they go, and the more of that there is the less has to be
+/// written again for each record put.
+void StoreWriter::SetPolicyCapacity() {
+  const double full = static_cast<double>(state_->cache_size) /
+                      static_cast<double>(std::max<uint64_t>(state_->disk_bytes, state_->segment_bytes));
+  const double records = kPolicyShare * full * static_cast<double>(state_->index.records());
+  if (!state_->policy->SetCapacity(static_cast<uint64_t>(records))) {
+    return;
+  }
+  // What was read comes first, so that it is this that fills the policy.
+  for (const bool read : {true, false}) {
+    for (const auto& [id, segment] : state_->segments) {
+      const std::vector<IndexSlot*> newest_first = state_->index.OfSegment(id);
+      for (auto it = newest_first.rbegin(); it != newest_first.rend(); ++it) {
+        auto& [key, entry] = **it;
+        if (entry.state == IndexEntry::State::kStored && (entry.policy_word != 0) == read) {
+          entry.policy_word = state_->policy->Inserted(key, entry.length);
+          if (read) {
+            entry.policy_word = state_->policy->Touched(key, entry.policy_word);
+          }
+        }
+      }
+    }
+  }
 }
 
 rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
@@ -266,8 +306,10 @@ rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
     {
       MutexLock lock(state_->mutex);
       state_->disk_bytes = *disk_bytes;
-      disk_fits = *disk_bytes + bytes <= state_->cache_size;
-      if (disk_fits && state_->index.MemoryBytes() + index_growth <= state_->index_bytes_max) {
+      // What of the new segment was flushed is in disk_bytes already.
+      const uint64_t counted = active_ == nullptr ? 0 : std::min(bytes, active_bytes_ - unflushed_bytes_);
+      disk_fits = *disk_bytes + bytes - counted <= state_->cache_size;
+      if (disk_fits && state_->IndexBytes() + index_growth <= state_->index_bytes_max) {
         return rocksdb::Status::OK();
       }
       if (!state_->segments.empty() && state_->segments.begin()->second != active_) {
@@ -294,18 +336,23 @@ rocksdb::Status StoreWriter::Evict(const std::shared_ptr<Segment>& victim, uint6
   return db_->DropSegment(*victim);
 }
 
+/// What was read since it was put or kept goes first, as there may not be room for all.
 std::vector<StoreWriter::KeptRecord> StoreWriter::ChooseKept(SegmentId victim, uint64_t* kept_bytes_max) {
   std::vector<KeptRecord> kept;
   MutexLock lock(state_->mutex);
-  for (const IndexSlot* slot : state_->index.OfSegment(victim)) {
-    const auto& [key, entry] = *slot;
-    const uint64_t charge = RecordCharge(entry.length);
-    if (entry.state != IndexEntry::State::kStored || charge > *kept_bytes_max) {
-      continue;
-    }
-    if (const auto word = state_->policy->Keep(key, entry.policy_word)) {
-      kept.push_back({key, entry.stamp, entry.sequence, entry.length, *word});
-      *kept_bytes_max -= charge;
+  for (const bool read : {true, false}) {
+    for (const IndexSlot* slot : state_->index.OfSegment(victim)) {
+      const auto& [key, entry] = *slot;
+      const uint64_t charge = RecordCharge(entry.length);
+      if (entry.state != IndexEntry::State::kStored || (entry.policy_word != 0) != read) {
+        continue;
+      }
+      if (charge > *kept_bytes_max) {
+        state_->policy->Gone(key);
+      } else if (const auto word = state_->policy->Keep(key, entry.policy_word)) {
+        kept.push_back({key, entry.stamp, entry.sequence, entry.length, *word});
+        *kept_bytes_max -= charge;
+      }
     }
   }
   return kept;
@@ -339,8 +386,10 @@ rocksdb::Status StoreWriter::WriteKept(const Segment& victim, std::span<const Ke
     active_bytes_ += charge;
     active_records_ += copied.size();
     unflushed_bytes_ += charge;
+    state_->counters.written_bytes.Add(charge);
     {
       MutexLock lock(state_->mutex);
+      state_->write_credit -= static_cast<double>(charge);
       for (const KeptRecord* record : copied) {
         IndexSlot* const slot = state_->index.Find(record->key);
         if (slot != nullptr && slot->second.segment == victim.id() &&

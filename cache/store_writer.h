@@ -17,9 +17,10 @@ namespace ocfsgw::cache {
 /// degrades the store on errors and recovers it, and notes that the directory is in use. Everything but
 /// `state` is used by that thread alone.
 ///
-/// Disk, with D the measured use and S = segment_bytes: a new segment is begun only when D + S/2 fits into
-/// the quota, is filled with at most S/2 of what is kept while old segments are evicted until D + S + S/2
-/// fits, and then grows to at most S. So D never passes the quota, and the next roll finds its S/2.
+/// Disk, with D the measured use, S = segment_bytes and K = kept_bytes_max: a new segment is begun only when
+/// D + K fits into the quota, is filled with at most K of what is kept while old segments are evicted until
+/// D + S + K fits (S less what of the new segment D has already), and then grows to at most S. So D never
+/// passes the quota, and the next roll finds its K.
 class StoreWriter {
  public:
   StoreWriter(StoreState* state, StoreDirectory directory, const RocksdbPageStoreOptions& options);
@@ -40,6 +41,7 @@ class StoreWriter {
   rocksdb::Status FlushActive();
   rocksdb::Status Roll();
   rocksdb::Status MakeRoom(uint64_t bytes, uint64_t kept_bytes_max);
+  void SetPolicyCapacity() REQUIRES(state_->mutex);
   rocksdb::Status Evict(const std::shared_ptr<Segment>& victim, uint64_t* kept_bytes_max);
 
   struct KeptRecord {
@@ -57,6 +59,8 @@ class StoreWriter {
   bool FindDirectory();
   bool DropsPending() const REQUIRES(state_->mutex);
   void HideDropped();
+  void RestorePolicy();
+  void SavePolicy();
   rocksdb::Status Install(OpenedStore opened);
   void Degrade(const std::string& why);
   void LimitBlockCache() REQUIRES(state_->mutex);

@@ -3,9 +3,11 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include "base/log.h"
+#include "cache/policy_state_file.h"
 #include "cache/store_writer.h"
 
 namespace ocfsgw::cache {
@@ -22,11 +24,45 @@ void StoreWriter::Open() {
   if (auto opened = OpenOrCreateStore(*directory_, state_->volume, db_options_, state_->index_bytes_max,
                                       /*discard=*/false);
       opened.ok()) {
+    RestorePolicy();
     if (const rocksdb::Status status = Install(std::move(*opened)); !status.ok()) {
       Degrade(status.ToString());
     }
   } else {
     Degrade(opened.status().ToString());
+  }
+}
+
+void StoreWriter::RestorePolicy() {
+  const std::string saved = TakePolicyState(*directory_);
+  double credit = 0;
+  if (saved.size() < sizeof(credit)) {
+    return;
+  }
+  std::memcpy(&credit, saved.data(), sizeof(credit));
+  MutexLock lock(state_->mutex);
+  state_->write_credit = credit;
+  if (const Status status = state_->policy->Restore(std::string_view(saved).substr(sizeof(credit)));
+      !status.ok()) {
+    log::Info("page store {}: the policy begins anew: {}", directory_->database_path(), status.ToString());
+  }
+}
+
+/// REQUIRES: the database is closed, so that its size does not change any more.
+void StoreWriter::SavePolicy() {
+  std::string state;
+  {
+    MutexLock lock(state_->mutex);
+    const std::string policy = state_->policy->Serialize();
+    if (policy.empty()) {
+      return;
+    }
+    state.assign(reinterpret_cast<const char*>(&state_->write_credit), sizeof(state_->write_credit));
+    state += policy;
+  }
+  if (const Status status = SavePolicyState(*directory_, state_->cache_size, state); !status.ok()) {
+    log::Info("page store {}: the policy will begin anew: {}", directory_->database_path(),
+              status.ToString());
   }
 }
 
@@ -130,9 +166,7 @@ rocksdb::Status StoreWriter::Install(OpenedStore opened) {
   }
   // The quota may have become smaller since the database was written. What the active segment still grows by
   // is needed; if not even that is to be had, the next roll says so.
-  const uint64_t active_growth =
-      active_ == nullptr ? 0 : state_->segment_bytes - std::min(active_bytes_, state_->segment_bytes);
-  rocksdb::Status status = MakeRoom(active_growth, /*kept_bytes_max=*/0);
+  rocksdb::Status status = MakeRoom(active_ == nullptr ? 0 : state_->segment_bytes, /*kept_bytes_max=*/0);
   return status.IsIncomplete() ? rocksdb::Status::OK() : status;
 }
 

@@ -33,8 +33,8 @@ constexpr int kHoldOffGrowth = 60;
 /// Descriptors for everything but leases: open files, RocksDB, sockets, threads' clones of /dev/fuse.
 constexpr rlim_t kDescriptorReserve = 2048;
 
-/// What the page store's index takes for a block of a large file, at most: docs/CACHE.md.
-constexpr uint64_t kIndexBytesPerBlock = 128;
+/// What the page store's index and eviction policy take for a block of a large file, at most: docs/CACHE.md.
+constexpr uint64_t kIndexBytesPerBlock = 165;
 
 /// How many leases the limit of open files leaves room for. A lease costs a descriptor, an open file up to
 /// two.

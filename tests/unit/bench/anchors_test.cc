@@ -82,7 +82,7 @@ TEST(Anchors, KnownPoliciesReproduceAndTheDefaultIsNearTheOptimum) {
     ReplayOptions options{.policies = {}, .sizes = {*ParseCacheSize(std::to_string(anchor.capacity))}};
     for (const auto name : cache::ReplacementPolicyNames()) options.policies.emplace_back(name);
     ReplayResults results;
-    ReplayOne(traces[anchor.trace], options, kGo, results);
+    ASSERT_TRUE(ReplayOne(traces[anchor.trace], options, kGo, results).ok());
     for (const ReplayCell& cell : results.traces[0].cells) {
       shares[cell.policy] += *ShareOfOptimum(results.traces[0], cell) / static_cast<double>(anchors.size());
       const auto known = anchor.hit_ratios.find(cell.policy);

@@ -103,7 +103,7 @@ ReplayResults Replayed(const Trace& trace, std::vector<std::string> policies, bo
   ReplayOptions options{.policies = std::move(policies),
                         .sizes = {*ParseCacheSize("2"), *ParseCacheSize("100%")}};
   ReplayResults results;
-  ReplayOne(trace, options, std::atomic<bool>{stop}, results);
+  EXPECT_TRUE(ReplayOne(trace, options, std::atomic<bool>{stop}, results).ok());
   return results;
 }
 
