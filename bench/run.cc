@@ -113,23 +113,23 @@ Status Rounds(const RunOptions& options, const std::vector<Side*>& sides) {
 /// The gateway's counters around the rounds.
 class TierReader {
  public:
-  explicit TierReader(const std::string& directory) : socket_(GatewaySocketFor(directory)) {
-    if (socket_) before_.emplace(ReadCounters(*socket_));
+  explicit TierReader(const std::string& directory) : gateway_(GatewayFor(directory)) {
+    if (gateway_) before_.emplace(ReadCounters(gateway_->socket));
   }
 
   void Finish(WorkloadResult& result) const {
-    if (!socket_) return;
-    const auto after = ReadCounters(*socket_);
+    if (!gateway_) return;
+    const auto after = ReadCounters(gateway_->socket);
     if (!before_->ok() || !after.ok()) {
       result.no_tiers = (before_->ok() ? after : *before_).status().ToString();
       return;
     }
-    result.tiers = TiersOf(**before_, *after, result.mount.totals);
+    result.tiers = TiersOf(**before_, *after, result.mount.totals, gateway_->depth);
     if (!result.tiers) result.no_tiers = "the gateway was started again meanwhile";
   }
 
  private:
-  const std::optional<std::string> socket_;
+  const std::optional<GatewayOfDirectory> gateway_;
   std::optional<Result<GatewayCounters>> before_;
 };
 
@@ -151,7 +151,7 @@ Status RunWorkload(const RunOptions& options, const WorkloadKind& kind, const st
     if (status.ok()) status = side->Prepare(stop);
   }
   if (status.ok()) {
-    const TierReader tiers(options.mount);
+    const TierReader tiers(sides[0]->work().path());
     status = Rounds(options, all);
     WorkloadResult result{.name = std::string(kind.name), .mount = sides[0]->Result()};
     tiers.Finish(result);

@@ -48,9 +48,11 @@ std::string TierLines(const WorkloadResult& result) {
   const Tiers& t = *result.tiers;
   return fmt::format(
       "  {} names looked up: kernel {:.1f} %; gateway {} under a lease, {} in the source\n"
-      "  {} bytes read: kernel {:.1f} %; gateway {} from the store, {} shared, {} from the source\n",
+      "  {} bytes read: kernel {:.1f} %; gateway {} from the store, {} shared, {} from the source\n"
+      "  attributes asked of the gateway: {} under a lease, {} in the source\n",
       t.lookups, 100 * Share(t.lookups_kernel, t.lookups), t.lookups_lease, t.lookups_backend, t.bytes,
-      100 * Share(t.bytes_kernel, t.bytes), t.bytes_store, t.bytes_shared, t.bytes_backend);
+      100 * Share(t.bytes_kernel, t.bytes), t.bytes_store, t.bytes_shared, t.bytes_backend,
+      t.attributes_lease, t.attributes_backend);
 }
 
 Json SideJson(const RunSide& side) {

@@ -1,5 +1,6 @@
 #include "bench/tiers.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/path.h"
@@ -30,7 +31,7 @@ uint64_t Rest(uint64_t whole, uint64_t part) { return whole > part ? whole - par
 
 }  // namespace
 
-std::optional<std::string> GatewaySocketFor(const std::string& directory) {
+std::optional<GatewayOfDirectory> GatewayFor(const std::string& directory) {
   const std::string canonical = CanonicalPath(directory);
   const ctl::MountEntry* best = nullptr;
   const std::vector<ctl::MountEntry> mounts = ctl::ListMounts();
@@ -39,7 +40,8 @@ std::optional<std::string> GatewaySocketFor(const std::string& directory) {
     if (closer && IsInside(canonical, mount.mountpoint)) best = &mount;
   }
   if (best == nullptr) return std::nullopt;
-  return best->socket;
+  const auto below = canonical.begin() + static_cast<std::ptrdiff_t>(best->mountpoint.size());
+  return GatewayOfDirectory{best->socket, static_cast<uint64_t>(std::count(below, canonical.end(), '/'))};
 }
 
 Result<GatewayCounters> CountersFrom(const nlohmann::json& stats) {
@@ -61,14 +63,14 @@ Result<GatewayCounters> ReadCounters(const std::string& socket) {
 }
 
 std::optional<Tiers> TiersOf(const GatewayCounters& before, const GatewayCounters& after,
-                             const OpTotals& totals) {
+                             const OpTotals& totals, uint64_t depth) {
   GatewayCounters grown;
   for (const auto& [metric, counter] : kMetrics) {
     if (after.*counter < before.*counter) return std::nullopt;
     grown.*counter = after.*counter - before.*counter;
   }
   Tiers tiers;
-  tiers.lookups = totals.of(OpKind::kStat).count() + totals.of(OpKind::kOpen).count();
+  tiers.lookups = totals.names + totals.paths * depth;
   tiers.lookups_lease = grown.names_lease;
   tiers.lookups_backend = grown.names_backend;
   tiers.lookups_kernel = Rest(tiers.lookups, grown.names_lease + grown.names_backend);

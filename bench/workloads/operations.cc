@@ -34,6 +34,8 @@ void OpTotals::Merge(const OpTotals& other) {
   for (size_t i = 0; i < latencies.size(); ++i) latencies[i].Merge(other.latencies[i]);
   bytes_read += other.bytes_read;
   bytes_written += other.bytes_written;
+  paths += other.paths;
+  names += other.names;
   digest += other.digest;
 }
 
@@ -48,6 +50,12 @@ OpenedFile::~OpenedFile() {
 }
 
 int OpenedFile::Release() { return std::exchange(fd_, -1); }
+
+std::string Operations::Walk(const std::string& path) {
+  ++totals_.paths;
+  totals_.names += static_cast<uint64_t>(std::count(path.begin(), path.end(), '/')) + (path.empty() ? 0 : 1);
+  return Full(path);
+}
 
 /// `call` must leave errno as the system call has set it.
 template <typename Call>
@@ -66,14 +74,14 @@ auto Operations::Measured(OpKind kind, std::string_view path, uint64_t offset, u
 
 Status Operations::Plain(OpKind kind, const std::string& path, int (*call)(const char*)) {
   if (stop_) return Stopped();
-  const std::string full = Full(path);
+  const std::string full = Walk(path);
   const int result = Measured(kind, path, 0, 0, [&] { return call(full.c_str()); });
   return result == 0 ? Status::Ok() : Status::LastErrno(full);
 }
 
 Status Operations::Missing(OpKind kind, const std::string& path, int (*call)(const char*)) {
   if (stop_) return Stopped();
-  const std::string full = Full(path);
+  const std::string full = Walk(path);
   const int result = Measured(kind, path, 0, 0, [&] { return call(full.c_str()); });
   if (result < 0) return errno == ENOENT ? Status::Ok() : Status::LastErrno(full);
   if (kind == OpKind::kOpen) close(result);
@@ -82,7 +90,7 @@ Status Operations::Missing(OpKind kind, const std::string& path, int (*call)(con
 
 Status Operations::Stat(const std::string& path, std::optional<uint64_t> bytes) {
   if (stop_) return Stopped();
-  const std::string full = Full(path);
+  const std::string full = Walk(path);
   struct stat st {};
   if (Measured(OpKind::kStat, path, 0, 0, [&] { return lstat(full.c_str(), &st); }) != 0) {
     return Status::LastErrno(full);
@@ -99,7 +107,7 @@ Status Operations::OpenMissing(const std::string& path) {
 
 Result<OpenedFile> Operations::Open(const std::string& path, int flags) {
   if (stop_) return Stopped();
-  const std::string full = Full(path);
+  const std::string full = Walk(path);
   const OpKind kind = (flags & O_CREAT) != 0 ? OpKind::kCreate : OpKind::kOpen;
   const int fd = Measured(kind, path, 0, 0, [&] { return open(full.c_str(), flags | O_CLOEXEC, 0644); });
   if (fd < 0) return Status::LastErrno(full);
@@ -162,7 +170,7 @@ Status Operations::Close(OpenedFile file) {
 
 Result<std::vector<std::string>> Operations::List(const std::string& path) {
   if (stop_) return Stopped();
-  const std::string full = Full(path);
+  const std::string full = Walk(path);
   std::vector<std::string> names;
   const int result = Measured(OpKind::kReadDir, path, 0, 0, [&] {
     DIR* const directory = opendir(full.c_str());
@@ -189,7 +197,7 @@ Status Operations::MakeDirectory(const std::string& path) {
 
 Status Operations::MakeSymlink(const std::string& target, const std::string& path) {
   if (stop_) return Stopped();
-  const std::string full = Full(path);
+  const std::string full = Walk(path);
   const int result =
       Measured(OpKind::kCreate, path, 0, 0, [&] { return symlink(target.c_str(), full.c_str()); });
   return result == 0 ? Status::Ok() : Status::LastErrno(full);
@@ -197,7 +205,7 @@ Status Operations::MakeSymlink(const std::string& target, const std::string& pat
 
 Status Operations::Rename(const std::string& from, const std::string& to) {
   if (stop_) return Stopped();
-  const std::string full_from = Full(from), full_to = Full(to);
+  const std::string full_from = Walk(from), full_to = Walk(to);
   const int result =
       Measured(OpKind::kRename, to, 0, 0, [&] { return rename(full_from.c_str(), full_to.c_str()); });
   return result == 0 ? Status::Ok() : Status::LastErrno(full_from);

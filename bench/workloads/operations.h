@@ -25,6 +25,8 @@ struct OpTotals {
   std::array<LatencyHistogram, kOpNames.size()> latencies;  ///< By OpKind.
   uint64_t bytes_read = 0;
   uint64_t bytes_written = 0;
+  uint64_t paths = 0;  ///< Given to system calls.
+  uint64_t names = 0;  ///< Components of them below the root: what the kernel has to look up.
   /// A sum over kind, path, offset and length of each operation: equal for equal sets of operations.
   uint64_t digest = 0;
 
@@ -90,6 +92,8 @@ class Operations {
   auto Measured(OpKind kind, std::string_view path, uint64_t offset, uint64_t bytes, Call call);
   Status Plain(OpKind kind, const std::string& path, int (*call)(const char*));
   Status Missing(OpKind kind, const std::string& path, int (*call)(const char*));
+  /// Full(path), which is given to a system call now.
+  std::string Walk(const std::string& path);
   std::string Full(const std::string& path) const { return path.empty() ? root_ : root_ + "/" + path; }
 
   const std::string root_;
