@@ -21,7 +21,11 @@ std::string PathIn(const StoreDirectory& directory) { return directory.database_
 
 Status SavePolicyState(const StoreDirectory& directory, uint64_t cache_size, std::string_view state) {
   const uint64_t checksum = Xxh3(std::as_bytes(std::span(state)));
-  if (state.empty() || directory.DiskBytes() + state.size() + 2 * kDiskBlock > cache_size) {
+  if (state.empty()) {
+    return Status::Ok();
+  }
+  OCFSGW_ASSIGN_OR_RETURN(const uint64_t disk_bytes, directory.DiskBytes());
+  if (disk_bytes + state.size() + 2 * kDiskBlock > cache_size) {
     return Status::Ok();
   }
   const std::string path = PathIn(directory);
