@@ -93,6 +93,7 @@ Status Gateway::OpenStore() {
   store.volume = source_->volume();
   store.cache_size = options_.cache_bytes;
   cache::ShareMemory(options_.memory_bytes, &store);
+  store.admission = options_.admission;
   const uint64_t index_bytes = store.cache_size / cache::kBlockBytes * kIndexBytesPerBlock;
   if (index_bytes > store.index_bytes_max) {
     log::Warning(

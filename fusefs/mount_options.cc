@@ -111,8 +111,8 @@ Status CheckLeaseOptions(const MountOptions& options, const Given& given) {
     return Status::Ok();
   };
   static constexpr std::string_view kNotWithNone[] = {
-      "cache_size",       "dlmfs",        "max_leases",     "recall_deadline_ms", "hold_off_ms",
-      "max_staleness_ms", "lease_idle_s", "second_access_s"};
+      "cache_size",         "memory",      "admission",        "dlmfs",        "max_leases",
+      "recall_deadline_ms", "hold_off_ms", "max_staleness_ms", "lease_idle_s", "second_access_s"};
   static constexpr std::string_view kNotWithLocal[] = {"dlmfs"};
   switch (options.lease) {
     case LeaseMode::kNone:

@@ -33,6 +33,7 @@ struct MountOptions {
   bool guardian = true;
   bool fcntl_cluster = false;            ///< Byte-range locks across nodes.
   uint64_t memory_bytes = 256ULL << 20;  ///< For the page store, all its parts.
+  bool admission = true;                 ///< A full page store refuses file data that it does not remember.
   std::string metrics_address;           ///< ADDR:PORT, or empty: no endpoint.
   std::string log_file;                  ///< Empty: syslog, or stderr in the foreground.
   log::Level log_level = log::Level::kInfo;

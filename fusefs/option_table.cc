@@ -91,6 +91,10 @@ constexpr OptionSpec kSpecs[] = {
      [](Options& o, Name n, Value v) {
        return Assign(o.memory_bytes, ParseSize(n, v, 64ULL << 20, 1ULL << 40));
      }},
+    {"admission=", "0|1", "1",
+     "1: once the page store is full, file data gets in when it is read again within the policy's memory; 0: "
+     "at the first read",
+     Use::kGateway, [](Options& o, Name n, Value v) { return Assign(o.admission, ParseNumber(n, v, 0, 1)); }},
     {"lease=", "auto|o2dlm|local|none", "auto", "who says that what is cached is current", Use::kGateway,
      SetLease},
     {"dlmfs=", "DIR", "/dlm", "where dlmfs is mounted", Use::kGateway,

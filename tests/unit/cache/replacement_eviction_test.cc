@@ -109,6 +109,32 @@ TEST(ReplacementEviction, WhatIsRefusedIsNotWritten) {
   EXPECT_LE(stats.written_bytes, stats.put_bytes * 13 / 10);
 }
 
+TEST(ReplacementEviction, AScanLeavesTheWorkingSetWhereItIs) {
+  constexpr uint64_t kHot = 400, kScanned = 4000;  // blocks of 16 KiB: 6 MiB and 63 MiB
+  const auto hot_after_a_scan = [](bool admission) {
+    ScratchDirectory directory;
+    auto options = StoreOptions(directory, 16 * kMiB);
+    options.admission = admission;
+    const auto store = MustOpen(std::move(options));
+    const auto read = [&](uint64_t inode, uint64_t index) {
+      const bool hit = HasRightContent(*store, Block(inode, index), kStamp);
+      if (!hit) PutContent(*store, Block(inode, index), kStamp, 16384);
+      if (index % 64 == 0) store->Flush();
+      return hit;
+    };
+    for (int round = 0; round < 4; ++round) {
+      for (uint64_t index = 0; index < kHot; ++index) read(1, index);
+      for (uint64_t index = 0; index < kHot; ++index) read(2 + round, index);  // until it is full
+    }
+    for (uint64_t index = 0; index < kScanned; ++index) read(99, index);
+    uint64_t hits = 0;
+    for (uint64_t index = 0; index < kHot; ++index) hits += read(1, index) ? 1 : 0;
+    return hits;
+  };
+  EXPECT_GE(hot_after_a_scan(true), kHot * 95 / 100);
+  EXPECT_LT(hot_after_a_scan(false), kHot * 80 / 100) << "the load does not tell one from the other";
+}
+
 TEST(ReplacementEviction, ItsStateSurvivesACleanEndAndDamageDoesNoHarm) {
   ScratchDirectory directory;
   const std::string file = StoreOptions(directory).directory + "/store/POLICY";

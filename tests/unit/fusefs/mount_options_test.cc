@@ -56,6 +56,7 @@ TEST(ParseCommandLine, Defaults) {
   EXPECT_EQ(options.lease_idle.count(), 600);
   EXPECT_EQ(options.second_access.count(), 0);
   EXPECT_EQ(options.memory_bytes, 256ULL << 20);
+  EXPECT_TRUE(options.admission);
   EXPECT_EQ(options.metrics_address, "");
   EXPECT_EQ(options.log_file, "");
   EXPECT_EQ(options.log_level, log::Level::kInfo);
@@ -65,7 +66,8 @@ TEST(ParseCommandLine, Defaults) {
 TEST(ParseCommandLine, EveryOption) {
   const auto line = Parse(
       {"-f", "/s", "-o", "cache_dir=/c/../d,cache_size=16M,lease=o2dlm,dlmfs=/dlm2/,max_leases=1000000", "/m",
-       "-omax_staleness_ms=0,recall_deadline_ms=100,lease_idle_s=0,second_access_s=86400,fcntl=node,memory="
+       "-omax_staleness_ms=0,recall_deadline_ms=100,lease_idle_s=0,second_access_s=86400,fcntl=node,"
+       "admission=0,memory="
        "64M",
        "-o", R"(metrics=localhost:9100,log=/l\,1,log_level=debug,ro,allow_other,fsname=a\,b)"});
   ASSERT_TRUE(line.ok()) << line.status().ToString();
@@ -80,6 +82,7 @@ TEST(ParseCommandLine, EveryOption) {
   EXPECT_EQ(options.lease_idle.count(), 0);
   EXPECT_EQ(options.second_access.count(), 86'400);
   EXPECT_EQ(options.memory_bytes, 64ULL << 20);
+  EXPECT_FALSE(options.admission);
   EXPECT_EQ(options.metrics_address, "127.0.0.1:9100");
   EXPECT_EQ(options.log_file, "/l,1");
   EXPECT_EQ(options.log_level, log::Level::kDebug);
@@ -193,6 +196,9 @@ TEST(ParseCommandLine, RefusesEachWithItsLine) {
       {"atime,noatime", "atime and noatime contradict each other: give one of them"},
       {"lease=none,max_leases=5", "max_leases= means nothing with lease=none: leave one of them out"},
       {"cache_size=1G,lease=none", "cache_size= means nothing with lease=none: leave one of them out"},
+      {"lease=none,memory=1G", "memory= means nothing with lease=none: leave one of them out"},
+      {"admission=0,lease=none", "admission= means nothing with lease=none: leave one of them out"},
+      {"admission=2", "admission=2: not a whole number from 0 to 1"},
       {"lease=none,dlmfs=/d", "dlmfs= means nothing with lease=none: leave one of them out"},
       {"lease=none,recall_deadline_ms=500",
        "recall_deadline_ms= means nothing with lease=none: leave one of them out"},
