@@ -1,15 +1,28 @@
 #include "bench/workloads/content.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "base/checksum.h"
 
 namespace ocfsgw::bench {
 namespace {
 
-std::byte ByteAt(uint64_t word, uint64_t position) {
-  return static_cast<std::byte>(word >> (8 * (position % 8)));
+static_assert(std::endian::native == std::endian::little, "the content is the same everywhere");
+
+/// Calls use(bytes, n) with the content from `offset` on, in pieces of at most a word, until it is false or
+/// there were `length` bytes; returns where it stopped.
+template <typename Use>
+uint64_t ForEachWord(ContentKey key, uint64_t offset, size_t length, const Use& use) {
+  for (const uint64_t end = offset + length; offset < end;) {
+    const uint64_t word = Mix(key + offset / 8);
+    const size_t skip = offset % 8, n = std::min<uint64_t>(8 - skip, end - offset);
+    if (!use(reinterpret_cast<const std::byte*>(&word) + skip, n)) return offset;
+    offset += n;
+  }
+  return offset;
 }
 
 }  // namespace
@@ -43,22 +56,24 @@ ContentKey KeyFor(uint64_t seed, std::string_view path, uint64_t version) {
 }
 
 void FillContent(ContentKey key, uint64_t offset, std::span<std::byte> into) {
-  uint64_t word = Mix(key + offset / 8);
-  for (size_t i = 0; i < into.size(); ++i) {
-    const uint64_t at = offset + i;
-    if (at % 8 == 0) word = Mix(key + at / 8);
-    into[i] = ByteAt(word, at);
-  }
+  std::byte* at = into.data();
+  ForEachWord(key, offset, into.size(), [&at](const std::byte* bytes, size_t n) {
+    std::memcpy(at, bytes, n);
+    at += n;
+    return true;
+  });
 }
 
 std::optional<uint64_t> FirstWrongByte(ContentKey key, uint64_t offset, std::span<const std::byte> bytes) {
-  uint64_t word = Mix(key + offset / 8);
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    const uint64_t at = offset + i;
-    if (at % 8 == 0) word = Mix(key + at / 8);
-    if (bytes[i] != ByteAt(word, at)) return at;
-  }
-  return std::nullopt;
+  const std::byte* at = bytes.data();
+  size_t right = 0;  // bytes of the word that differs
+  const uint64_t stop = ForEachWord(key, offset, bytes.size(), [&](const std::byte* expected, size_t n) {
+    right = std::mismatch(expected, expected + n, at).first - expected;
+    at += n;
+    return right == n;
+  });
+  if (stop == offset + bytes.size()) return std::nullopt;
+  return stop + right;
 }
 
 }  // namespace ocfsgw::bench
