@@ -4,7 +4,7 @@
 # OCFSGW_STRESS_SECONDS: of each group; OCFSGW_STRESSORS: other ones than below, all at once.
 . "$(dirname "$0")/lib.sh"
 need stress-ng
-seconds=${OCFSGW_STRESS_SECONDS:-1}
+first=${OCFSGW_STRESS_SECONDS:-1}
 
 # Those of a line run at the same time.
 groups=(
@@ -47,13 +47,15 @@ run() {
 
 deviates=
 for group in "${groups[@]}"; do
+  seconds=$first
   run gateway $group
+  seconds=$((first * 5))    # alone, and with time to get something done on a busy machine
   for stressor in $(cat "$scratch/suspects"); do
     run bare "$stressor"
     [ ! -s "$scratch/suspects" ] || continue
     run gateway "$stressor"
     [ ! -s "$scratch/suspects" ] ||
-      deviates+="$stressor ($(grep -E 'fail|error|skip|exit status' "$scratch/gateway.out" | head -n 1 | sed 's/.*\] //')); "
+      deviates+="$stressor ($(sed -nE '/fail|error|skip|exit status/ { s/.*\] //; p; q }' "$scratch/gateway.out")); "
   done
 done
 [ -z "$deviates" ] || differs "work on bare only: $deviates"
