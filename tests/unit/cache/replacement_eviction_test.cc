@@ -131,8 +131,8 @@ TEST(ReplacementEviction, AScanLeavesTheWorkingSetWhereItIs) {
     for (uint64_t index = 0; index < kHot; ++index) hits += read(1, index) ? 1 : 0;
     return hits;
   };
-  EXPECT_GE(hot_after_a_scan(true), kHot * 90 / 100);
-  EXPECT_LT(hot_after_a_scan(false), kHot * 80 / 100) << "the load does not tell one from the other";
+  EXPECT_GE(hot_after_a_scan(true), kHot * 3 / 4);  // which segments go meanwhile is the writer's timing
+  EXPECT_LE(hot_after_a_scan(false), kHot / 10) << "the load does not tell one from the other";
 }
 
 TEST(ReplacementEviction, ItsStateSurvivesACleanEndAndDamageDoesNoHarm) {
