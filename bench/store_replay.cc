@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
+#include "bench/work_directory.h"
 #include "cache/replacement_eviction.h"
 #include "cache/rocksdb_page_store.h"
 
@@ -21,26 +20,6 @@ constexpr uint64_t kSegments = 64;          // of a store that is not tiny
 constexpr uint64_t kQuotaFor64Segments = 64ULL << 20;
 constexpr size_t kFlushesPerSegment = 2;
 constexpr StampHash kStamp(1);
-
-/// A directory of its own below `parent`, deleted at the end.
-class Scratch {
- public:
-  explicit Scratch(const std::string& parent) : path_(parent + "/ocfsgw-bench-XXXXXX") {
-    made_ = mkdtemp(path_.data()) != nullptr;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    if (made_) std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  bool made() const { return made_; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-  bool made_ = false;
-};
 
 cache::RecordKey KeyOf(uint32_t object) {
   return {InodeId{object + 1ULL, 1}, cache::RecordKind::kData, BlockIndex(0)};
@@ -81,8 +60,7 @@ Result<std::optional<StoreReplayResult>> ReplayOnStore(const Trace& trace, const
                   fmt::format("{} objects of {} bytes are less than the page store's least quota, {} MiB",
                               options.capacity, object_bytes, cache::kCacheSizeMin >> 20));
   }
-  const Scratch scratch(options.directory);
-  if (!scratch.made()) return Status::LastErrno("cannot make a directory below " + options.directory);
+  OCFSGW_ASSIGN_OR_RETURN(const WorkDirectory scratch, WorkDirectory::MakeIn(options.directory));
   OCFSGW_ASSIGN_OR_RETURN(auto store, OpenStore(scratch.path() + "/store", quota, options));
 
   const auto payload = std::make_shared<const std::string>(object_bytes - kRecordOverhead, 'x');

@@ -20,7 +20,6 @@ std::string PathIn(const StoreDirectory& directory) { return directory.database_
 }  // namespace
 
 Status SavePolicyState(const StoreDirectory& directory, uint64_t cache_size, std::string_view state) {
-  const uint64_t checksum = Xxh3(std::as_bytes(std::span(state)));
   if (state.empty()) {
     return Status::Ok();
   }
@@ -28,6 +27,7 @@ Status SavePolicyState(const StoreDirectory& directory, uint64_t cache_size, std
   if (disk_bytes + state.size() + 2 * kDiskBlock > cache_size) {
     return Status::Ok();
   }
+  const uint64_t checksum = Xxh3(std::as_bytes(std::span(state)));
   const std::string path = PathIn(directory);
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(reinterpret_cast<const char*>(&checksum), sizeof(checksum));
