@@ -10,8 +10,8 @@
 namespace ocfsgw::cache {
 
 /// What a policy remembers about one record: a word that the store keeps beside the record and does not
-/// interpret (a visited bit for SIEVE, a frequency for S3-FIFO, a logical time for LRU, ...). Not persisted:
-/// after a restart every record has the word that Inserted() gives.
+/// interpret (a visited bit for SIEVE, a frequency for S3-FIFO, a logical time for LRU, ...). After a crash
+/// every record has the word 0.
 using PolicyWord = uint32_t;
 
 /// Says which records outlive the place they are stored in. A store evicts oldest first, in bulk; the policy

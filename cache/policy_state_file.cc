@@ -20,9 +20,6 @@ std::string PathIn(const StoreDirectory& directory) { return directory.database_
 }  // namespace
 
 Status SavePolicyState(const StoreDirectory& directory, uint64_t cache_size, std::string_view state) {
-  if (state.empty()) {
-    return Status::Ok();
-  }
   OCFSGW_ASSIGN_OR_RETURN(const uint64_t disk_bytes, directory.DiskBytes());
   if (disk_bytes + state.size() + 2 * kDiskBlock > cache_size) {
     return Status::Ok();

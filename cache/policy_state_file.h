@@ -7,7 +7,7 @@
 
 namespace ocfsgw::cache {
 
-/// What StoreWriter::SavePolicy makes of an EvictionPolicy's state, in the file POLICY beside the database's
+/// What StoreWriter::SavePolicy makes of an EvictionPolicy's state and words, in the file POLICY beside the database's
 /// own: a checksum (XXH3, 8 bytes) and the bytes. It counts for the quota, and goes where the database goes.
 /// Both calls block on the disk.
 ///

@@ -138,10 +138,11 @@ void StoreWriter::Stop() {
   }
   Touch();
   const bool usable = db_ != nullptr;
+  const std::vector<SavedWord> words = usable && !late ? PolicyWords() : std::vector<SavedWord>();
   Degrade("");  // closes the database
   HideDropped();
   if (usable && !late) {
-    SavePolicy();
+    SavePolicy(words);
   }
 }
 

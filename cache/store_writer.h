@@ -59,8 +59,20 @@ class StoreWriter {
   bool FindDirectory();
   bool DropsPending() const REQUIRES(state_->mutex);
   void HideDropped();
-  void RestorePolicy();
-  void SavePolicy();
+
+  // The file POLICY (policy_state_file.h): a SavedPolicy, its SavedWords, and what the policy serializes.
+  struct SavedPolicy {
+    double write_credit = 0;
+    uint64_t words = 0;
+  };
+  struct [[gnu::packed]] SavedWord {
+    Sequence sequence;
+    PolicyWord word;
+  };
+  std::vector<SavedWord> PolicyWords();
+  void RestorePolicy(OpenedStore* store);
+  void SavePolicy(std::span<const SavedWord> words);
+
   rocksdb::Status Install(OpenedStore opened);
   void Degrade(const std::string& why);
   void LimitBlockCache() REQUIRES(state_->mutex);

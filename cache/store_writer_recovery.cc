@@ -1,9 +1,11 @@
 // The part of StoreWriter that opens, gives up and reopens the database.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
@@ -24,7 +26,7 @@ void StoreWriter::Open() {
   if (auto opened = OpenOrCreateStore(*directory_, state_->volume, db_options_, state_->index_bytes_max,
                                       /*discard=*/false);
       opened.ok()) {
-    RestorePolicy();
+    RestorePolicy(&*opened);
     if (const rocksdb::Status status = Install(std::move(*opened)); !status.ok()) {
       Degrade(status.ToString());
     }
@@ -33,32 +35,68 @@ void StoreWriter::Open() {
   }
 }
 
-void StoreWriter::RestorePolicy() {
+/// The words that are not 0 of all that is stored.
+std::vector<StoreWriter::SavedWord> StoreWriter::PolicyWords() {
+  std::vector<SavedWord> words;
+  MutexLock lock(state_->mutex);
+  for (const auto& [id, segment] : state_->segments) {
+    for (const IndexSlot* slot : state_->index.OfSegment(id)) {
+      if (slot->second.state == IndexEntry::State::kStored && slot->second.policy_word != 0) {
+        words.push_back({slot->second.sequence, slot->second.policy_word});
+      }
+    }
+  }
+  return words;
+}
+
+void StoreWriter::RestorePolicy(OpenedStore* store) {
   const std::string saved = TakePolicyState(*directory_);
-  double credit = 0;
-  if (saved.size() < sizeof(credit)) {
+  std::string_view rest = saved;
+  SavedPolicy header;
+  if (rest.size() < sizeof(header)) {
     return;
   }
-  std::memcpy(&credit, saved.data(), sizeof(credit));
+  std::memcpy(&header, rest.data(), sizeof(header));
+  rest.remove_prefix(sizeof(header));
+  if (header.words > rest.size() / sizeof(SavedWord)) {
+    return;
+  }
+  std::vector<SavedWord> words(header.words);
+  std::memcpy(words.data(), rest.data(), words.size() * sizeof(SavedWord));
+  rest.remove_prefix(words.size() * sizeof(SavedWord));
+  const auto earlier = [](const SavedWord& a, const SavedWord& b) { return a.sequence < b.sequence; };
+  std::sort(words.begin(), words.end(), earlier);
+  for (const auto& segment : store->segments) {
+    for (IndexSlot* slot : store->index.OfSegment(segment->id())) {
+      const SavedWord wanted{slot->second.sequence, 0};
+      const auto found = std::lower_bound(words.begin(), words.end(), wanted, earlier);
+      if (found != words.end() && found->sequence == wanted.sequence) {
+        slot->second.policy_word = found->word;
+      }
+    }
+  }
   MutexLock lock(state_->mutex);
-  state_->write_credit = credit;
-  if (const Status status = state_->policy->Restore(std::string_view(saved).substr(sizeof(credit)));
-      !status.ok()) {
+  state_->write_credit = header.write_credit;
+  if (rest.empty()) {
+    return;  // the store has not been full
+  }
+  if (const Status status = state_->policy->Restore(rest); !status.ok()) {
     log::Info("page store {}: the policy begins anew: {}", directory_->database_path(), status.ToString());
   }
 }
 
 /// REQUIRES: the database is closed, so that its size does not change any more.
-void StoreWriter::SavePolicy() {
+void StoreWriter::SavePolicy(std::span<const SavedWord> words) {
   std::string state;
+  const auto append = [&state](const void* bytes, size_t size) {
+    state.append(static_cast<const char*>(bytes), size);
+  };
   {
     MutexLock lock(state_->mutex);
-    const std::string policy = state_->policy->Serialize();
-    if (policy.empty()) {
-      return;
-    }
-    state.assign(reinterpret_cast<const char*>(&state_->write_credit), sizeof(state_->write_credit));
-    state += policy;
+    const SavedPolicy header{state_->write_credit, words.size()};
+    append(&header, sizeof(header));
+    append(words.data(), words.size_bytes());
+    state += state_->policy->Serialize();
   }
   if (const Status status = SavePolicyState(*directory_, state_->cache_size, state); !status.ok()) {
     log::Info("page store {}: the policy will begin anew: {}", directory_->database_path(),

@@ -1,6 +1,7 @@
 // What RocksdbPageStore promises across restarts, and about its directory.
 #include <fstream>
 
+#include "cache/fifo_reinsertion_policy.h"
 #include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
@@ -35,6 +36,34 @@ TEST(PageStoreRestart, TheNewestPutStillWins) {
   const auto store = MustOpen(StoreOptions(directory));
   EXPECT_FALSE(HasRightContent(*store, Block(1, 0), StampHash(29)));
   EXPECT_TRUE(HasRightContent(*store, Block(1, 0), StampHash(30)));
+}
+
+TEST(PageStoreRestart, WhatWasReadIsStillKnownToHaveBeenRead) {
+  ScratchDirectory directory;
+  constexpr uint64_t kRecords = 20;
+  const auto open = [&directory] {
+    auto options = StoreOptions(directory, 16 * kMiB);
+    options.policy = std::make_unique<FifoReinsertionPolicy>();
+    return MustOpen(std::move(options));
+  };
+  {
+    const auto store = open();
+    for (uint64_t index = 0; index < kRecords; ++index) {
+      PutContent(*store, Block(1, index), kStamp, kBlockBytes);
+    }
+    store->Flush();
+    for (uint64_t index = 0; index < kRecords; index += 2) {
+      EXPECT_TRUE(HasRightContent(*store, Block(1, index), kStamp)) << index;
+    }
+  }
+  const auto store = open();
+  for (uint64_t index = 0; store->Stats().evicted_records < kRecords; ++index) {
+    PutContent(*store, Block(2, index), kStamp, kBlockBytes);
+    store->Flush();
+  }
+  for (uint64_t index = 0; index < kRecords; ++index) {
+    EXPECT_EQ(HasRightContent(*store, Block(1, index), kStamp), index % 2 == 0) << index;
+  }
 }
 
 TEST(PageStoreRestart, DroppedInodesStayDropped) {
