@@ -245,7 +245,7 @@ rocksdb::Status StoreWriter::Roll() {
   rocksdb::Status status = FlushActive();
   active_ = nullptr;
   if (status.ok()) {
-    status = MakeRoom(state_->kept_bytes_max, /*kept_bytes_max=*/0);
+    status = MakeRoom(state_->kept_bytes_max, /*index_bytes=*/0, /*kept_bytes_max=*/0);
   }
   if (status.ok()) {
     status = db_->CreateSegment(++last_segment_, &active_);
@@ -265,7 +265,7 @@ rocksdb::Status StoreWriter::Roll() {
       SetPolicyCapacity();
     }
   }
-  return MakeRoom(state_->segment_bytes + state_->kept_bytes_max, kept_bytes_max);
+  return MakeRoom(state_->segment_bytes + state_->kept_bytes_max, SegmentIndexBytes(), kept_bytes_max);
 }
 
 /// As many records as would fill the quota if all were as large as the present ones, less a tenth: what is
@@ -295,8 +295,8 @@ void StoreWriter::SetPolicyCapacity() {
   }
 }
 
-rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
-  const uint64_t index_growth = state_->segment_records_max * StoreIndex::kEntryBytesMax;
+/// For `bytes` of disk and `index_bytes` of index; with 0 the index may be as large as it is.
+rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t index_bytes, uint64_t kept_bytes_max) {
   bool disk_fits = false;
   for (;;) {
     const Result<uint64_t> disk_bytes = directory_->DiskBytes();
@@ -310,7 +310,7 @@ rocksdb::Status StoreWriter::MakeRoom(uint64_t bytes, uint64_t kept_bytes_max) {
       // What of the new segment was flushed is in disk_bytes already.
       const uint64_t counted = active_ == nullptr ? 0 : std::min(bytes, active_bytes_ - unflushed_bytes_);
       disk_fits = *disk_bytes + bytes - counted <= state_->cache_size;
-      if (disk_fits && state_->IndexBytes() + index_growth <= state_->index_bytes_max) {
+      if (disk_fits && (index_bytes == 0 || state_->IndexBytes() + index_bytes <= state_->index_bytes_max)) {
         return rocksdb::Status::OK();
       }
       if (!state_->segments.empty() && state_->segments.begin()->second != active_) {

@@ -40,7 +40,9 @@ class StoreWriter {
   rocksdb::Status WriteToActive(std::span<const QueuedWrite> writes);
   rocksdb::Status FlushActive();
   rocksdb::Status Roll();
-  rocksdb::Status MakeRoom(uint64_t bytes, uint64_t kept_bytes_max);
+  rocksdb::Status MakeRoom(uint64_t bytes, uint64_t index_bytes, uint64_t kept_bytes_max);
+  /// What the records of one segment may add to the index.
+  uint64_t SegmentIndexBytes() const { return state_->segment_records_max * StoreIndex::kEntryBytesMax; }
   void SetPolicyCapacity() REQUIRES(state_->mutex);
   rocksdb::Status Evict(const std::shared_ptr<Segment>& victim, uint64_t* kept_bytes_max);
 

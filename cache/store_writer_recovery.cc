@@ -204,7 +204,8 @@ rocksdb::Status StoreWriter::Install(OpenedStore opened) {
   }
   // The quota may have become smaller since the database was written. What the active segment still grows by
   // is needed; if not even that is to be had, the next roll says so.
-  rocksdb::Status status = MakeRoom(active_ == nullptr ? 0 : state_->segment_bytes, /*kept_bytes_max=*/0);
+  rocksdb::Status status =
+      MakeRoom(active_ == nullptr ? 0 : state_->segment_bytes, SegmentIndexBytes(), /*kept_bytes_max=*/0);
   return status.IsIncomplete() ? rocksdb::Status::OK() : status;
 }
 

@@ -6,6 +6,7 @@
 #include <future>
 
 #include "base/log.h"
+#include "cache/fifo_reinsertion_policy.h"
 #include "tests/unit/cache/fault_file_system.h"
 #include "tests/unit/cache/store_test_util.h"
 
@@ -77,6 +78,7 @@ void Work(PageStore& store) {
   for (uint64_t ino : {uint64_t{1}, kDropped}) {
     for (uint64_t index = 0; index < kBlocks; ++index) {
       PutContent(store, Block(ino, index), kStamp, kLength);
+      CountRight(store, ino, 1);
     }
   }
   store.Flush();
@@ -99,8 +101,6 @@ void ExpectWorks(PageStore& store) {
 /// Runs Work() with the first call failing, then the second, and so on, until none fails any more.
 class PageStoreFaults : public testing::Test {
  protected:
-  using Prepare = void (*)(const ScratchDirectory&);
-
   void FailEachCall(unsigned kinds, const IOStatus& error, bool lasting, uint64_t stride = kStride) {
     uint64_t nth = 1;
     while (FailCall(nth, kinds, error, lasting) && !HasFailure()) {
@@ -111,21 +111,26 @@ class PageStoreFaults : public testing::Test {
   }
 
  private:
+  virtual TestStoreOptions Options(const ScratchDirectory& directory,
+                                   const std::shared_ptr<FaultFileSystem>& files) const {
+    return FaultyOptions(directory, files);
+  }
+
   /// Whether there is an `nth` call.
-  static bool FailCall(uint64_t nth, unsigned kinds, const IOStatus& error, bool lasting) {
+  bool FailCall(uint64_t nth, unsigned kinds, const IOStatus& error, bool lasting) const {
     SCOPED_TRACE("call " + std::to_string(nth));
     const ScratchDirectory directory;
     const LogLines log(directory);
     const auto files = std::make_shared<FaultFileSystem>();
     files->Fail(nth, kinds, error, lasting);
-    auto store = MustOpen(FaultyOptions(directory, files));
+    auto store = MustOpen(Options(directory, files));
     Work(*store);
     if (nth % 2 == 0) {
       store.reset();  // the fault has not gone when the store is closed
     }
     const bool hit = files->Heal();
     if (store == nullptr) {
-      store = MustOpen(FaultyOptions(directory, files));
+      store = MustOpen(Options(directory, files));
     }
     store->Flush();  // an error may be noticed here
     store->Flush();
@@ -137,7 +142,7 @@ class PageStoreFaults : public testing::Test {
       EXPECT_EQ(log.Count("/store: works again"), log.Count("nothing is cached"));
     }
     store = nullptr;
-    store = MustOpen(FaultyOptions(directory, files));
+    store = MustOpen(Options(directory, files));
     EXPECT_FALSE(store->Stats().degraded);
     EXPECT_EQ(CountRight(*store, 9, 1), 1U);
     EXPECT_EQ(CountRight(*store, kDropped, kBlocks), 0U);
@@ -160,6 +165,41 @@ TEST_F(PageStoreFaults, IoErrorOnce) {
 
 TEST_F(PageStoreFaults, IoErrorFromThenOn) {
   FailEachCall(FaultFileSystem::kAll, IOStatus::IOError("injected"), true);
+}
+
+/// The same with an index that has room for so few records that segments are evicted all along, and what was
+/// read is kept.
+class PageStoreEvictionFaults : public PageStoreFaults {
+ private:
+  TestStoreOptions Options(const ScratchDirectory& directory,
+                           const std::shared_ptr<FaultFileSystem>& files) const override {
+    auto options = FaultyOptions(directory, files);
+    options.index_bytes_max = 1024;
+    options.write_amplification_max = 10;
+    options.policy = std::make_unique<FifoReinsertionPolicy>();
+    return options;
+  }
+
+ protected:
+  void ExpectEvictsAndKeeps() const {
+    const ScratchDirectory directory;
+    const auto store = MustOpen(Options(directory, std::make_shared<FaultFileSystem>()));
+    Work(*store);
+    const PageStoreStats stats = store->Stats();
+    EXPECT_GT(stats.evicted_records, 1U);
+    EXPECT_GT(stats.written_bytes, stats.put_bytes);
+  }
+  static constexpr uint64_t kEvictionStride = 5 * kStride;  // there are many, and the others are done above
+};
+
+TEST_F(PageStoreEvictionFaults, NoSpaceOnce) {
+  ExpectEvictsAndKeeps();
+  FailEachCall(FaultFileSystem::kWrite, IOStatus::NoSpace("injected"), false, kEvictionStride);
+}
+
+TEST_F(PageStoreEvictionFaults, IoErrorOnce) {
+  ExpectEvictsAndKeeps();
+  FailEachCall(FaultFileSystem::kAll, IOStatus::IOError("injected"), false, kEvictionStride);
 }
 
 // Bad sectors: reading goes on failing, renaming works.

@@ -67,6 +67,19 @@ TEST(PageStoreMemory, SmallFilesDoNotOutgrowTheIndex) {
   EXPECT_EQ(CountFrom(*store, kRecords - 1000, kRecords), 1001U) << "the newest stay";
 }
 
+TEST(PageStoreMemory, WhatIsReadIsKeptWhenTheIndexIsFull) {
+  const ScratchDirectory directory;
+  const auto store = MustOpen(SmallIndex(directory));
+  for (uint64_t ino = 1; ino <= kRecords; ++ino) {
+    PutContent(*store, Block(ino, 0), kStamp, kLength);
+    if (ino % kQueueRecords == 0) {
+      store->Flush();
+      EXPECT_TRUE(HasRightContent(*store, Block(1, 0), kStamp)) << ino;
+    }
+  }
+  EXPECT_GT(store->Stats().evicted_records, kRecords / 3);
+}
+
 TEST(PageStoreMemory, AStoreOpenedWithLessMemoryKeepsTheNewest) {
   const ScratchDirectory directory;
   auto options = StoreOptions(directory);
