@@ -51,9 +51,11 @@ Result<ctl::GatewayStream> Begin(const std::string& directory) {
   return Invalid(fmt::format("{}: its gateway does not record: {}{}", directory, why, hint));
 }
 
-/// Until the end; the error of writing, or of what the gateway says.
-Status Receive(ctl::GatewayStream& stream, std::optional<double> seconds, const std::atomic<bool>& stop,
-               Recording& recording, const std::function<Status()>& flush) {
+/// Until the end; why it was not the one asked for, or nothing. The error of writing, or of what the gateway
+/// says.
+Result<std::string> Receive(ctl::GatewayStream& stream, std::optional<double> seconds,
+                            const std::atomic<bool>& stop, Recording& recording,
+                            const std::function<Status()>& flush) {
   using std::chrono::steady_clock;
   const TimePoint end = seconds ? steady_clock::now() + std::chrono::duration_cast<Duration>(
                                                             std::chrono::duration<double>(*seconds))
@@ -65,13 +67,15 @@ Status Receive(ctl::GatewayStream& stream, std::optional<double> seconds, const 
       stream.End();
       rest_until = now + kPatience;
     }
-    if (rest_until && now >= *rest_until) return Status::Ok();  // a gateway that hangs
+    if (rest_until && now >= *rest_until) {
+      return std::string("the gateway hangs, the last requests are missing");
+    }
     const auto line = stream.Next(std::min(now + kLook, rest_until ? *rest_until : end));
     if (line.ok()) {
       OCFSGW_RETURN_IF_ERROR(recording.Take(*line));
       OCFSGW_RETURN_IF_ERROR(flush());
     } else if (line.status().Is(StatusCode::kUnavailable)) {
-      return Status::Ok();
+      return std::string(rest_until ? "" : "the gateway has ended the recording");
     } else if (!line.status().Is(StatusCode::kBusy)) {
       return line.status();
     }
@@ -86,12 +90,13 @@ ExitCode Record(const Arguments& arguments, const std::atomic<bool>& stop) {
   TraceOutput output(arguments.output);
   const auto flush = [&] { return output.Flush(text); };
   if (const Status status = flush(); !status.ok()) return Fail(kExitRuntime, status);
-  const Status status = Receive(*stream, arguments.seconds, stop, recording, flush);
+  const auto end = Receive(*stream, arguments.seconds, stop, recording, flush);
   const ExitCode printed =
       Print(fmt::format("{} requests, {} objects, {} bytes; {} requests dropped\n", recording.requests(),
                         recording.objects(), recording.bytes(), recording.dropped()),
             kExitDone);
-  if (!status.ok()) return Fail(kExitRuntime, status);
+  if (!end.ok()) return Fail(kExitRuntime, end.status());
+  if (!end->empty()) fmt::print(stderr, "ocfsgw-bench: {}: {}\n", arguments.mount, *end);
   if (recording.requests() > 0) return printed;
   return Fail(kExitSource, Invalid(arguments.mount + ": no request reached the page store"));
 }

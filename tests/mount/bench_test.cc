@@ -163,7 +163,8 @@ TEST_F(RecordTest, HoldsWhatWasAskedForInOrder) {
   read("small", 0, 10);
   Signal(SIGINT);
   const Outcome outcome = recorder_.get();
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "");
   EXPECT_EQ(outcome.out, "6 requests, 4 objects, 431092 bytes; 0 requests dropped\n");
   ReadBlock("large", 1);  // after it
   EXPECT_EQ(Trace(), expected);
@@ -226,7 +227,8 @@ TEST_F(RecordTest, EndsWithTheMountAndHasWhatCameBefore) {
   ReadBlock("small", 0);
   ASSERT_TRUE(gateway_.Unmount());
   const Outcome outcome = recorder_.get();
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "ocfsgw-bench: " + gateway_.Mount() + ": the gateway has ended the recording\n");
   EXPECT_EQ(Trace(), (std::vector<Row>{{Id("small", 0), 10}}));
 }
 
