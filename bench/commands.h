@@ -19,6 +19,7 @@ using Command = std::function<ExitCode(const std::atomic<bool>& stop)>;
 Command AddReplayCommand(CLI::App& app);
 Command AddRunCommand(CLI::App& app);
 Command AddImportStraceCommand(CLI::App& app);
+Command AddRecordCommand(CLI::App& app);
 
 // What they share.
 

@@ -1,13 +1,12 @@
 // ocfsgw-bench import-strace.
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iostream>
 #include <memory>
 
 #include "bench/commands.h"
 #include "bench/packed_file.h"
 #include "bench/strace_import.h"
+#include "bench/trace_output.h"
 
 namespace ocfsgw::bench {
 namespace {
@@ -40,25 +39,6 @@ void ShowCounts(const std::string& path, const StraceCounts& counts) {
   }
 }
 
-/// Where the trace goes: a file, or standard output.
-class Output {
- public:
-  explicit Output(const std::string& path) : path_(path) {
-    if (!path.empty()) file_.open(path, std::ios::binary | std::ios::trunc);
-  }
-  /// Writes what is in `text`, and empties it.
-  Status Flush(std::string& text) {
-    std::ostream& to = path_.empty() ? std::cout : file_;
-    to << text << std::flush;
-    text.clear();
-    return to ? Status::Ok() : Status::LastErrno(path_.empty() ? "standard output" : path_);
-  }
-
- private:
-  const std::string path_;
-  std::ofstream file_;
-};
-
 ExitCode Import(const Arguments& arguments, const std::atomic<bool>& stop) {
   const StraceImportOptions options{.objects = arguments.objects == "paths"
                                                    ? StraceImportOptions::Objects::kPaths
@@ -66,7 +46,7 @@ ExitCode Import(const Arguments& arguments, const std::atomic<bool>& stop) {
                                     .format = *TraceFormatOf(arguments.format),
                                     .block_bytes = arguments.block_bytes};
   std::string text;
-  Output output(arguments.output);
+  TraceOutput output(arguments.output);
   StraceImport import(options, text);
   for (const std::string& path : arguments.files) {
     StraceParser parser([&](const StraceRequest& request) { return import.Take(request); });

@@ -28,7 +28,8 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   const std::pair<std::string, Command> commands[] = {{"replay", AddReplayCommand(app)},
                                                       {"run", AddRunCommand(app)},
-                                                      {"import-strace", AddImportStraceCommand(app)}};
+                                                      {"import-strace", AddImportStraceCommand(app)},
+                                                      {"record", AddRecordCommand(app)}};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

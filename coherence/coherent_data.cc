@@ -133,6 +133,9 @@ Result<size_t> CoherentFs::Fill(OpenFile& file, const LeaseView& view, uint64_t 
 Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, uint64_t index, size_t from,
                                          std::span<std::byte> into) {
   const cache::RecordKey key{view.attr.id, cache::RecordKind::kData, BlockIndex(index)};
+  const uint64_t begin = index * kBlockBytes;
+  const uint64_t block_bytes = std::min<uint64_t>(kBlockBytes, view.attr.size - begin);
+  if (recorder_ != nullptr) recorder_->Note(key.inode, key.index, block_bytes);
   const uint64_t reads_ended = file.inode()->block_reads_ended.load();
   if (const auto n = store_.Get(key, view.stamp, from, into); n.ok() && *n == into.size()) {
     metrics_.blocks_from_store.Add();
@@ -167,8 +170,7 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
   }
   if (!block) {
     OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
-    const uint64_t begin = index * kBlockBytes;
-    std::string bytes(std::min<uint64_t>(kBlockBytes, view.attr.size - begin), '\0');
+    std::string bytes(block_bytes, '\0');
     OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(begin, std::as_writable_bytes(std::span(bytes))));
     metrics_.blocks_from_backend.Add();
     metrics_.bytes_from_backend.Add(into.size());

@@ -14,6 +14,7 @@
 #include "coherence/lease_table.h"
 #include "coherence/metadata_records.h"
 #include "coherence/mutation.h"
+#include "coherence/request_recorder.h"
 
 namespace ocfsgw::coherence {
 
@@ -84,9 +85,16 @@ class CoherentFs {
  public:
   using Send = std::function<void(std::span<const std::byte>)>;
 
-  /// All referenced objects outlive this one.
-  CoherentFs(Backend& backend, LeaseTable& leases, cache::PageStore& store, CoherenceMetrics& metrics)
-      : backend_(backend), leases_(leases), store_(store), records_(store), metrics_(metrics) {}
+  /// All referenced objects outlive this one. `recorder`: notes what the page store is asked for; may be
+  /// null.
+  CoherentFs(Backend& backend, LeaseTable& leases, cache::PageStore& store, CoherenceMetrics& metrics,
+             RequestRecorder* recorder = nullptr)
+      : backend_(backend),
+        leases_(leases),
+        store_(store),
+        records_(store),
+        metrics_(metrics),
+        recorder_(recorder) {}
 
   // Names and attributes (coherent_names.cc).
   Result<Entry> Root();
@@ -206,6 +214,7 @@ class CoherentFs {
   cache::PageStore& store_;
   MetadataRecords records_;
   CoherenceMetrics& metrics_;
+  RequestRecorder* const recorder_;
 };
 
 }  // namespace ocfsgw::coherence

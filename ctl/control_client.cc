@@ -7,9 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/clock.h"
-#include "ctl/unix_socket.h"
-
 namespace ocfsgw::ctl {
 namespace {
 
@@ -48,43 +45,50 @@ bool Send(int fd, std::string_view line, TimePoint deadline) {
   return true;
 }
 
-Result<std::string> ReceiveLine(int fd, const std::string& socket_path, TimePoint deadline) {
-  std::string line;
-  char piece[4096];
-  while (line.size() < kAnswerBytesMax) {
-    if (!WaitFor(fd, POLLIN, deadline)) {
-      return NoAnswer(socket_path, "timed out");
-    }
-    const ssize_t got = recv(fd, piece, sizeof(piece), 0);
-    if (got <= 0) {
-      if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-        continue;
-      }
-      return NoAnswer(socket_path, "it hung up");
-    }
-    line.append(piece, static_cast<size_t>(got));
-    if (line.back() == '\n') {
+/// kBusy: not within the deadline. kUnavailable: the gateway hung up, or says too much without a line's end.
+Result<std::string> ReceiveLine(int fd, const std::string& socket_path, TimePoint deadline,
+                                std::string& received) {
+  char piece[65536];
+  for (size_t searched = 0;;) {
+    if (const size_t end = received.find('\n', searched); end != std::string::npos) {
+      std::string line = received.substr(0, end);
+      received.erase(0, end + 1);
       return line;
     }
+    searched = received.size();
+    if (searched >= kAnswerBytesMax) {
+      return NoAnswer(socket_path, "the answer is too long");
+    }
+    if (!WaitFor(fd, POLLIN, deadline)) {
+      return Status(StatusCode::kBusy, "timed out");
+    }
+    const ssize_t got = recv(fd, piece, sizeof(piece), 0);
+    if (got > 0) {
+      received.append(piece, static_cast<size_t>(got));
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+      return NoAnswer(socket_path, "it hung up");
+    }
   }
-  return NoAnswer(socket_path, "the answer is too long");
 }
 
-}  // namespace
-
-Result<nlohmann::json> CallGateway(const std::string& socket_path, const nlohmann::json& request,
-                                   std::chrono::milliseconds timeout) {
+/// Asks over a new connection, which is put into `fd`; what came after the answer's line is in `received`.
+Result<nlohmann::json> Ask(const std::string& socket_path, const nlohmann::json& request,
+                           std::chrono::milliseconds timeout, UniqueFd& fd, std::string& received) {
   const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
-  auto fd = ConnectUnixSocket(socket_path);
-  if (!fd.ok()) {
-    return NoAnswer(socket_path, fd.status().ToString());
+  auto connected = ConnectUnixSocket(socket_path);
+  if (!connected.ok()) {
+    return NoAnswer(socket_path, connected.status().ToString());
   }
+  fd = *std::move(connected);
   const std::string line = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  if (!Send(fd->get(), line, deadline)) {
+  if (!Send(fd.get(), line, deadline)) {
     return NoAnswer(socket_path, "timed out");
   }
-  OCFSGW_ASSIGN_OR_RETURN(const std::string text, ReceiveLine(fd->get(), socket_path, deadline));
-  auto answer = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto text = ReceiveLine(fd.get(), socket_path, deadline, received);
+  if (!text.ok()) {
+    return text.status().Is(StatusCode::kBusy) ? NoAnswer(socket_path, "timed out") : text.status();
+  }
+  auto answer = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!answer.is_object() || !answer.contains("ok") || !answer["ok"].is_boolean()) {
     return NoAnswer(socket_path, "it does not speak this protocol");
   }
@@ -96,5 +100,32 @@ Result<nlohmann::json> CallGateway(const std::string& socket_path, const nlohman
   }
   return std::move(answer["result"]);
 }
+
+}  // namespace
+
+Result<nlohmann::json> CallGateway(const std::string& socket_path, const nlohmann::json& request,
+                                   std::chrono::milliseconds timeout) {
+  UniqueFd fd;
+  std::string received;
+  return Ask(socket_path, request, timeout, fd, received);
+}
+
+Result<GatewayStream> GatewayStream::Open(const std::string& socket_path, const nlohmann::json& request,
+                                          std::chrono::milliseconds timeout) {
+  GatewayStream stream(socket_path);
+  OCFSGW_RETURN_IF_ERROR(Ask(socket_path, request, timeout, stream.fd_, stream.received_).status());
+  return stream;
+}
+
+Result<nlohmann::json> GatewayStream::Next(TimePoint until) {
+  OCFSGW_ASSIGN_OR_RETURN(const std::string text, ReceiveLine(fd_.get(), socket_path_, until, received_));
+  auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (line.is_discarded()) {
+    return Status(StatusCode::kCorrupt, "what the gateway at " + socket_path_ + " says is not JSON");
+  }
+  return line;
+}
+
+void GatewayStream::End() { shutdown(fd_.get(), SHUT_WR); }
 
 }  // namespace ocfsgw::ctl

@@ -11,6 +11,7 @@
 #include "cache/rocksdb_page_store.h"
 #include "cache/store_slots.h"
 #include "ctl/status_text.h"
+#include "fusefs/request_stream.h"
 #include "fusefs/take_back.h"
 #include "ocfs2-backend/o2dlm_table_domain.h"
 #include "ocfs2-backend/posix_backend.h"
@@ -127,7 +128,7 @@ Status Gateway::Mount() {
                                               acquirers_, timers_, clock_, coherence_metrics_);
   if (leases_.provider) leases_.provider->Start(table_.get());
   table_->StartIdleSweep();
-  fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_);
+  fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_, &recorder_);
   OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());
   if (shared_ != nullptr) grants_ = std::make_unique<GrantTable>(shared_->grants);
   inodes_ = std::make_unique<InodeTable>(root.inode, grants_.get());
@@ -192,7 +193,7 @@ void Gateway::StartControl() {
     return;
   }
   control.socket_path = slot_ + "/control.sock";
-  auto server = ctl::ControlServer::Start(control, Handlers());
+  auto server = ctl::ControlServer::Start(control, Handlers(), Streams());
   if (!server.ok()) {
     log::Warning("no control socket, ocfsgwctl will not reach this mount: {}", server.status().ToString());
     return;
@@ -241,6 +242,12 @@ std::map<std::string, ctl::ControlServer::Handler> Gateway::Handlers() {
     return nlohmann::json::object();
   };
   return handlers;
+}
+
+std::map<std::string, ctl::ControlServer::StreamHandler> Gateway::Streams() {
+  std::map<std::string, ctl::ControlServer::StreamHandler> streams;
+  streams["record"] = [this](const nlohmann::json&) { return RequestStream::Start(recorder_); };
+  return streams;
 }
 
 nlohmann::json Gateway::StatusReport() const {

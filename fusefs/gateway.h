@@ -13,6 +13,7 @@
 #include "coherence/coherence_metrics.h"
 #include "coherence/coherent_fs.h"
 #include "coherence/lease_table.h"
+#include "coherence/request_recorder.h"
 #include "ctl/control_server.h"
 #include "ctl/mount_registry.h"
 #include "fusefs/grant_table.h"
@@ -58,6 +59,7 @@ class Gateway {
 
  private:
   std::map<std::string, ctl::ControlServer::Handler> Handlers();
+  std::map<std::string, ctl::ControlServer::StreamHandler> Streams();
   nlohmann::json StatusReport() const;
   void TakeBackFromKernel();
 
@@ -67,6 +69,7 @@ class Gateway {
   const TimePoint started_ = clock_.Now();
   MetricsRegistry metrics_;
   coherence::CoherenceMetrics coherence_metrics_{metrics_};
+  coherence::RequestRecorder recorder_{clock_};
 
   std::shared_ptr<const ocfs2::SourceMount> source_;
   std::unique_ptr<ocfs2::MeteredBackend> backend_;

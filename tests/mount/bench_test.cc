@@ -1,9 +1,18 @@
 // ocfsgw-bench on a real mount, and on file systems that are full or read-only.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
+#include <algorithm>
+#include <csignal>
 #include <filesystem>
+#include <future>
+#include <regex>
+#include <set>
+#include <sstream>
 
+#include "tests/mount/files.h"
 #include "tests/mount/gateway_mount.h"
 
 namespace ocfsgw::mounttest {
@@ -76,6 +85,160 @@ TEST_F(BenchTest, AReadOnlyFileSystem) {
   const Outcome outcome = Bench({"run", "--mount", fixed.path, "--rounds", "1"});
   EXPECT_EQ(outcome.exit_code, kExitSource);
   EXPECT_EQ(outcome.err, "ocfsgw-bench: " + fixed.path + ": Read-only file system\n");
+}
+
+/// A recorder in the background, and the trace that it leaves.
+class RecordTest : public BenchTest {
+ protected:
+  using Row = std::pair<std::string, uint64_t>;  // INO#BLOCK, bytes
+  static constexpr size_t kBlock = 131072;
+  static constexpr size_t kRest = 37856;  // the last block of "large"
+
+  void SetUp() override {
+    BenchTest::SetUp();
+    ASSERT_TRUE(WriteFile(gateway_.Source("large"), Pattern(2 * kBlock + kRest, 1)));
+    ASSERT_TRUE(WriteFile(gateway_.Source("small"), Pattern(10, 2)));
+    ASSERT_TRUE(WriteFile(gateway_.Source("empty"), ""));
+    ASSERT_TRUE(gateway_.Start());
+  }
+  /// Returns when the gateway records.
+  void Record() {
+    recorder_ = std::async(std::launch::async, [this] {
+      return Bench({"record", "--mount", gateway_.Mount(), "--output", trace_});
+    });
+    ASSERT_TRUE(Eventually([this] { return !ReadFile(trace_).value_or("").empty(); }));
+  }
+  void Signal(int number) const {
+    const auto found = FindProcesses("ocfsgw-bench", trace_);
+    ASSERT_EQ(found.size(), 1U);
+    ASSERT_EQ(kill(found.front(), number), 0);
+  }
+  std::string Id(const std::string& name, int block) const {
+    struct stat st {};
+    EXPECT_EQ(stat(gateway_.Source(name).c_str(), &st), 0);
+    return std::to_string(st.st_ino) + "#" + std::to_string(block);
+  }
+  /// The requests in the trace, without their times and the inodes' generations.
+  std::vector<Row> Trace() const {
+    static const std::regex row(R"(\d+\.\d{6},(\d+)\.\d+(#\d+),(\d+),0)");
+    std::istringstream lines(ReadFile(trace_).value_or(""));
+    std::string line;
+    std::getline(lines, line);
+    EXPECT_EQ(line, "time,id,size,dropped_before");
+    std::vector<Row> rows;
+    while (std::getline(lines, line)) {
+      std::smatch part;
+      if (std::regex_match(line, part, row)) {
+        rows.emplace_back(part[1].str() + part[2].str(), std::stoull(part[3]));
+      } else {
+        ADD_FAILURE() << line;
+      }
+    }
+    return rows;
+  }
+  /// Reads without the kernel's pages, so that each call is one request.
+  void ReadBlock(const std::string& name, int block) {
+    const Descriptor file(open(gateway_.Mount(name).c_str(), O_RDONLY | O_DIRECT));
+    ASSERT_GE(file.get(), 0);
+    EXPECT_NE(ReadAt(file.get(), kBlock, block * static_cast<off_t>(kBlock)), "");
+  }
+
+  const std::string trace_ = gateway_.Beside("trace.csv");
+  std::future<Outcome> recorder_;
+};
+
+TEST_F(RecordTest, HoldsWhatWasAskedForInOrder) {
+  ReadBlock("large", 1);  // before the recording
+  Record();
+  std::vector<Row> expected;
+  const auto read = [&](const std::string& name, int block, uint64_t bytes) {
+    ReadBlock(name, block);
+    expected.emplace_back(Id(name, block), bytes);
+  };
+  read("large", 2, kRest);
+  read("large", 0, kBlock);
+  read("small", 0, 10);
+  read("large", 1, kBlock);
+  read("large", 0, kBlock);
+  read("small", 0, 10);
+  Signal(SIGINT);
+  const Outcome outcome = recorder_.get();
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(outcome.out, "6 requests, 4 objects, 431092 bytes; 0 requests dropped\n");
+  ReadBlock("large", 1);  // after it
+  EXPECT_EQ(Trace(), expected);
+
+  const Outcome replay = Bench({"replay", "--json", "--policy", "lru", "--size", "2", trace_});
+  ASSERT_EQ(replay.exit_code, 0) << replay.err;
+  const json trace = json::parse(replay.out)["traces"][0];
+  EXPECT_EQ(trace["requests"], 6) << replay.out;
+  EXPECT_EQ(trace["objects"], 4) << replay.out;
+}
+
+// The kernel cuts reads through its page cache as it likes, and asks once.
+TEST_F(RecordTest, WhatTheKernelAnswersIsNotThere) {
+  Record();
+  for (int i = 0; i < 3; ++i) {
+    for (const char* name : {"large", "small", "empty"}) {
+      EXPECT_EQ(ReadFile(gateway_.Mount(name)), ReadFile(gateway_.Source(name)));
+    }
+  }
+  Signal(SIGTERM);
+  EXPECT_EQ(recorder_.get().exit_code, 0);
+  const std::vector<Row> trace = Trace();
+  const std::set<Row> blocks(trace.begin(), trace.end());
+  EXPECT_EQ(blocks, (std::set<Row>{{Id("large", 0), kBlock},
+                                   {Id("large", 1), kBlock},
+                                   {Id("large", 2), kRest},
+                                   {Id("small", 0), 10}}));
+  EXPECT_EQ(std::count(trace.begin(), trace.end(), Row(Id("small", 0), 10)), 1);
+}
+
+TEST_F(RecordTest, OneAtATimeAndADeadOneEnds) {
+  Record();
+  const std::string other = gateway_.Beside("other.csv");
+  const auto second = [&] {
+    return Bench({"record", "--mount", gateway_.Mount(), "--output", other, "--seconds", "0.1"});
+  };
+  const Outcome refused = second();
+  EXPECT_EQ(refused.exit_code, kExitSource);
+  EXPECT_EQ(refused.err, "ocfsgw-bench: " + gateway_.Mount() +
+                             ": its gateway does not record: somebody is recording this mount already\n");
+  EXPECT_FALSE(fs::exists(other));
+  Signal(SIGKILL);
+  EXPECT_EQ(recorder_.get().exit_code, 128 + SIGKILL);
+  EXPECT_TRUE(Eventually([&] { return second().err.find("already") == std::string::npos; }));
+  EXPECT_TRUE(fs::exists(other));
+}
+
+TEST_F(RecordTest, AStoppedRecorderHoldsNobodyUp) {
+  Record();
+  Signal(SIGSTOP);
+  for (int i = 0; i < 100; ++i) ReadBlock("small", 0);
+  Signal(SIGINT);
+  Signal(SIGCONT);
+  EXPECT_EQ(recorder_.get().exit_code, 0);
+  EXPECT_EQ(Trace().size(), 100U);
+}
+
+TEST_F(RecordTest, EndsWithTheMountAndHasWhatCameBefore) {
+  Record();
+  ReadBlock("small", 0);
+  ASSERT_TRUE(gateway_.Unmount());
+  const Outcome outcome = recorder_.get();
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "ocfsgw-bench: " + gateway_.Mount() + ": the gateway has ended the recording\n");
+  EXPECT_EQ(Trace(), (std::vector<Row>{{Id("small", 0), 10}}));
+}
+
+TEST_F(RecordTest, EndsWithAGatewayThatDies) {
+  Record();
+  ReadBlock("small", 0);
+  EXPECT_TRUE(Eventually([this] { return Trace().size() == 1; }));
+  gateway_.Kill();
+  EXPECT_EQ(recorder_.get().exit_code, 0);
+  EXPECT_EQ(Trace(), (std::vector<Row>{{Id("small", 0), 10}}));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "ctl/control_server.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -296,6 +297,146 @@ TEST_F(ControlServerTest, StopWaitsForTheHandlerAndDropsConnections) {
   EXPECT_TRUE(left);
   server = Status(StatusCode::kShutdown, "");
   EXPECT_TRUE(idle.HungUp());
+}
+
+/// Says what it is told to, one text at a look; says `last` when it is destroyed.
+class TestStream : public ControlServer::Stream {
+ public:
+  TestStream(std::function<std::string()> next, std::function<void()> last)
+      : next_(std::move(next)), last_(std::move(last)) {}
+  ~TestStream() override { last_(); }
+  std::string Next() override { return next_(); }
+
+ private:
+  const std::function<std::string()> next_;
+  const std::function<void()> last_;
+};
+
+class ControlStreamTest : public ControlServerTest {
+ protected:
+  static ControlServerOptions Fast() {
+    ControlServerOptions options;
+    options.stream_pause = 1ms;
+    return options;
+  }
+  /// The command "count" goes on with `text(N)` for N = 0, 1, ... at each look.
+  void Serve(const std::function<std::string(int)>& text, ControlServerOptions options = Fast()) {
+    options.socket_path = path_;
+    server_ = ControlServer::Start(
+                  options, {{"echo", [](const json& request) -> Result<json> { return request["text"]; }}},
+                  {{"count",
+                    [=, this](const json&) -> Result<std::unique_ptr<ControlServer::Stream>> {
+                      auto next = [text, n = std::make_shared<int>(0)] { return text((*n)++); };
+                      auto last = [this] { ended_.set_value(); };
+                      return std::unique_ptr<ControlServer::Stream>(new TestStream(next, last));
+                    }},
+                   {"busy",
+                    [](const json&) -> Result<std::unique_ptr<ControlServer::Stream>> {
+                      return Status(StatusCode::kBusy, "not now");
+                    }}})
+                  .value();
+  }
+  Result<GatewayStream> Open(const std::string& command = "count") {
+    return GatewayStream::Open(path_, {{"cmd", command}}, kPatience);
+  }
+  static TimePoint Soon() { return std::chrono::steady_clock::now() + kPatience; }
+
+  std::promise<void> ended_;
+  std::unique_ptr<ControlServer> server_;
+};
+
+TEST_F(ControlStreamTest, GoesOnUntilTheClientEndsIt) {
+  std::atomic<int> said{0};
+  Serve([&](int n) {
+    said = n + 1;
+    return n % 2 == 0 ? fmt::format("{}\n[{}]\n", n, n) : std::string();
+  });
+  auto stream = Open();
+  ASSERT_TRUE(stream.ok()) << stream.status().ToString();
+  EXPECT_EQ(*Echo(path_), "hi") << "others are answered meanwhile";
+  for (int n = 0; n < 10; n += 2) {
+    EXPECT_EQ(*stream->Next(Soon()), n);
+    EXPECT_EQ(*stream->Next(Soon()), json::array({n}));
+  }
+  stream->End();
+  int last = 8;
+  Status status;
+  while (true) {
+    const auto line = stream->Next(Soon());
+    status = line.status();
+    if (!status.ok()) break;
+    last = line->is_number() ? line->get<int>() : last;
+  }
+  EXPECT_TRUE(status.Is(StatusCode::kUnavailable)) << status.ToString();
+  EXPECT_GE(last, said - 2) << "all that was said has come";
+  EXPECT_EQ(ended_.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+TEST_F(ControlStreamTest, WaitsForWhatThereIs) {
+  Serve([](int) { return std::string(); });
+  auto stream = Open();
+  EXPECT_TRUE(stream->Next(std::chrono::steady_clock::now() + 20ms).status().Is(StatusCode::kBusy));
+  stream->End();
+  EXPECT_TRUE(stream->Next(Soon()).status().Is(StatusCode::kUnavailable));
+}
+
+TEST_F(ControlStreamTest, EndsWithAClientThatDies) {
+  Serve([](int n) { return fmt::format("{}\n", n); });
+  {
+    auto stream = Open();
+    EXPECT_TRUE(stream->Next(Soon()).ok());
+  }
+  EXPECT_EQ(ended_.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+TEST_F(ControlStreamTest, EndsWithAClientThatTakesNothing) {
+  ControlServerOptions options = Fast();
+  options.idle_timeout = 50ms;
+  Serve([](int) { return std::string(1 << 20, 'x') + "\n"; }, options);
+  const auto stream = Open();
+  ASSERT_TRUE(stream.ok());
+  EXPECT_EQ(ended_.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+TEST_F(ControlStreamTest, SaysTheRestWhenTheServerStops) {
+  ControlServerOptions options;
+  options.stream_pause = 1h;
+  Serve([](int n) { return fmt::format("{}\n", n); }, options);
+  auto stream = Open();
+  ASSERT_TRUE(stream.ok());
+  server_->Stop();
+  EXPECT_EQ(*stream->Next(Soon()), 0);
+  EXPECT_TRUE(stream->Next(Soon()).status().Is(StatusCode::kUnavailable));
+}
+
+TEST_F(ControlStreamTest, AClientThatTakesNothingDoesNotHoldStopUp) {
+  ControlServerOptions options = Fast();
+  options.stream_end_max = 50ms;
+  Serve([](int) { return std::string(1 << 20, 'x') + "\n"; }, options);
+  const auto stream = Open();
+  ASSERT_TRUE(stream.ok());
+  const auto begin = std::chrono::steady_clock::now();
+  server_->Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, kPatience / 4);
+  server_.reset();
+  EXPECT_EQ(ended_.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+TEST_F(ControlStreamTest, RefusalsAndFailures) {
+  Serve([](int) -> std::string { throw std::runtime_error("broken"); });
+  EXPECT_EQ(Open("busy").status().ToString(), "not now");
+  EXPECT_EQ(Open("what").status().ToString(), "unknown command 'what'");
+  auto stream = Open();
+  ASSERT_TRUE(stream.ok());
+  EXPECT_TRUE(stream->Next(Soon()).status().Is(StatusCode::kUnavailable));
+  EXPECT_EQ(*Echo(path_), "hi");
+}
+
+TEST_F(ControlStreamTest, WhatIsNotJson) {
+  Serve([](int) { return std::string("]\n"); });
+  auto stream = Open();
+  const Status status = stream->Next(Soon()).status();
+  EXPECT_TRUE(status.Is(StatusCode::kCorrupt)) << status.ToString();
 }
 
 TEST(CallGateway, SaysWhoDoesNotAnswer) {
