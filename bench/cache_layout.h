@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace ocfsgw::bench {
+
+struct LayoutKey {
+  uint64_t file = 0;
+  uint64_t block = 0;
+  bool operator==(const LayoutKey&) const = default;
+};
+
+/// A look at a cache from outside, and at how far its evictions have come.
+struct LayoutSample {
+  double seconds = 0;           ///< Since the watch began.
+  uint64_t disk_bytes = 0;      ///< As du counts.
+  uint64_t evicted = 0;         ///< CacheLayout::evicted() just before disk_bytes was taken.
+  uint64_t inserted_bytes = 0;  ///< CacheLayout::inserted_bytes(), likewise.
+};
+
+/// How long it takes until the disk shows what was evicted. Sampling makes both up to one interval too long.
+struct SpaceBack {
+  double median_seconds = 0;
+  double longest_seconds = 0;
+  bool ever = true;  ///< False: longest_seconds is only the time until the end, for something is still there.
+};
+
+enum class Inserted { kYes, kRefused, kDropped };
+
+/// A cache on disk to be compared with others. Calls come from one thread, evicted() and inserted_bytes()
+/// also from another.
+class CacheLayout {
+ public:
+  virtual ~CacheLayout() = default;
+
+  /// Whether the record was there; `into` has room for kBlockBytes.
+  virtual bool Get(const LayoutKey& key, std::span<std::byte> into) = 0;
+  virtual Inserted Put(const LayoutKey& key, std::shared_ptr<const std::string> bytes) = 0;
+  /// A Put now would be dropped, or wait: there is no room in a queue or on the disk.
+  virtual bool Busy() const = 0;
+  /// Until everything is written.
+  virtual void Flush() = 0;
+
+  /// Grows when the layout has decided what goes; in units that SpaceBackOf knows.
+  virtual uint64_t evicted() const = 0;
+  /// Bytes of all records put and not refused.
+  virtual uint64_t inserted_bytes() const = 0;
+  virtual SpaceBack SpaceBackOf(const std::vector<LayoutSample>& samples) const = 0;
+};
+
+struct LayoutOptions {
+  std::string directory;  ///< An existing one, empty: all that the layout writes is below it.
+  uint64_t cache_size = 0;
+  uint64_t memory_bytes = 0;  ///< As `memory=` of a mount.
+};
+
+/// A file as large as the segments of RocksdbPageStore.
+uint64_t SegmentBytes(uint64_t cache_size);
+
+/// RocksdbPageStore with the options that a mount gives it. The errors of its Open.
+Result<std::unique_ptr<CacheLayout>> OpenSegmentLayout(const LayoutOptions& options, bool admission);
+
+/// How the blob layout is set up.
+struct BlobSettings {
+  bool lru = true;               ///< False: FIFO.
+  double age_cutoff = 0.25;      ///< blob_garbage_collection_age_cutoff; RocksDB's default.
+  double force_threshold = 1.0;  ///< blob_garbage_collection_force_threshold; RocksDB's default.
+  int compaction_trigger = 4;    ///< level0_file_num_compaction_trigger; RocksDB's default.
+  /// Of the quota, for live records: the rest is for garbage that was not collected yet.
+  double live_share = 0.8;
+};
+
+/// One column family with blobs in files of their own (RocksDB's integrated BlobDB), the eviction of single
+/// records by Delete, and no admission. kUnavailable if RocksDB cannot open it.
+Result<std::unique_ptr<CacheLayout>> OpenBlobLayout(const LayoutOptions& options,
+                                                    const BlobSettings& settings);
+
+}  // namespace ocfsgw::bench
