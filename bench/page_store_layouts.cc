@@ -1,15 +1,17 @@
 // page_store_layouts: drives layouts of a cache on RocksDB with the same stream, and compares what they
 // write, hit, wait for and take. docs/decisions/0001-page-store-layout.md has the result.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -89,6 +91,32 @@ double ProcessorSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+/// How long the calling thread was ready to run and had to wait for a processor, in all; nanoseconds. Only of
+/// the thread that made it.
+class RunDelay {
+ public:
+  RunDelay() : file_(open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+  ~RunDelay() { close(file_); }
+  RunDelay(const RunDelay&) = delete;
+  RunDelay& operator=(const RunDelay&) = delete;
+
+  /// 0 where the kernel does not count it.
+  uint64_t Nanoseconds() const {
+    std::array<char, 64> text{};
+    unsigned long long ran = 0, waited = 0;
+    if (pread(file_, text.data(), text.size() - 1, 0) <= 0) return 0;
+    return std::sscanf(text.data(), "%llu %llu", &ran, &waited) == 2 ? waited : 0;
+  }
+
+ private:
+  const int file_;
+};
+
+struct CallTimes {
+  LatencyHistogram all;
+  uint64_t longest_alone = 0;  // without the time that the caller waited for a processor
+};
+
 struct Outcome {
   std::string layout;
   uint64_t lookups = 0, hits = 0;
@@ -98,7 +126,7 @@ struct Outcome {
   uint64_t dropped = 0;
   uint64_t written_bytes = 0;  // by write(2) and the like
   uint64_t device_bytes = 0;   // that the kernel was made to write
-  LatencyHistogram insert, lookup;
+  CallTimes insert, lookup;
   uint64_t wait_longest = 0;
   uint64_t disk_highest = 0;
   SpaceBack space_back;
@@ -107,10 +135,14 @@ struct Outcome {
 };
 
 template <typename Call>
-auto Timed(LatencyHistogram& histogram, const Call& call) {
+auto Timed(CallTimes& times, const RunDelay& delay, const Call& call) {
+  const uint64_t delay_before = delay.Nanoseconds();
   const auto begin = std::chrono::steady_clock::now();
   auto result = call();
-  histogram.Add(static_cast<uint64_t>((std::chrono::steady_clock::now() - begin).count()));
+  const auto taken = static_cast<uint64_t>((std::chrono::steady_clock::now() - begin).count());
+  const uint64_t delayed = delay.Nanoseconds() - delay_before;
+  times.all.Add(taken);
+  times.longest_alone = std::max(times.longest_alone, taken - std::min(taken, delayed));
   return result;
 }
 
@@ -120,12 +152,13 @@ void Drive(CacheLayout& layout, LayoutStream& stream, const Arguments& arguments
   const auto inserted_max = static_cast<uint64_t>(arguments.turnovers * cache_bytes);
   const auto offered_max = static_cast<uint64_t>(arguments.offered_max * cache_bytes);
   std::vector<std::byte> into(cache::kBlockBytes);
+  const RunDelay delay;
   while (outcome.inserted_bytes < inserted_max && outcome.offered_bytes < offered_max) {
     const LayoutKey key = stream.Next();
     const uint64_t length = stream.Length();
     ++outcome.lookups;
     outcome.lookup_bytes += length;
-    if (Timed(outcome.lookup, [&] { return layout.Get(key, into); })) {
+    if (Timed(outcome.lookup, delay, [&] { return layout.Get(key, into); })) {
       ++outcome.hits;
       outcome.hit_bytes += length;
       continue;
@@ -136,7 +169,7 @@ void Drive(CacheLayout& layout, LayoutStream& stream, const Arguments& arguments
     outcome.wait_longest = std::max(outcome.wait_longest, waited);
     auto content = stream.Content();
     outcome.offered_bytes += length;
-    switch (Timed(outcome.insert, [&] { return layout.Put(key, std::move(content)); })) {
+    switch (Timed(outcome.insert, delay, [&] { return layout.Put(key, std::move(content)); })) {
       case Inserted::kYes:
         outcome.inserted_bytes += length;
         break;
@@ -197,11 +230,13 @@ std::vector<std::pair<std::string, std::string>> Columns(const Outcome& outcome,
       {"written / offered", fmt::format("{:.3f}", Ratio(outcome.written_bytes, outcome.offered_bytes))},
       {"written / looked up", fmt::format("{:.3f}", Ratio(outcome.written_bytes, outcome.lookup_bytes))},
       {"write_bytes / inserted", fmt::format("{:.3f}", Ratio(outcome.device_bytes, outcome.inserted_bytes))},
-      {"insert p99.9 ms", ms(outcome.insert.Percentile(0.999))},
-      {"insert longest ms", ms(outcome.insert.max())},
+      {"insert p99.9 ms", ms(outcome.insert.all.Percentile(0.999))},
+      {"insert longest ms", ms(outcome.insert.all.max())},
+      {"insert longest, less waits for a processor, ms", ms(outcome.insert.longest_alone)},
       {"wait for room longest ms", ms(outcome.wait_longest)},
-      {"lookup p99.9 ms", ms(outcome.lookup.Percentile(0.999))},
-      {"lookup longest ms", ms(outcome.lookup.max())},
+      {"lookup p99.9 ms", ms(outcome.lookup.all.Percentile(0.999))},
+      {"lookup longest ms", ms(outcome.lookup.all.max())},
+      {"lookup longest, less waits for a processor, ms", ms(outcome.lookup.longest_alone)},
       {"highest du / cache size", fmt::format("{:.4f}", Ratio(outcome.disk_highest, cache_bytes))},
       {"space back median s", fmt::format("{:.3f}", back.median_seconds)},
       {"space back longest s", fmt::format("{}{:.3f}", back.ever ? "" : ">", back.longest_seconds)},
