@@ -51,7 +51,7 @@ rocksdb::Options OptionsFor(const LayoutOptions& options, const BlobSettings& se
   db.enable_blob_garbage_collection = true;
   db.blob_garbage_collection_age_cutoff = settings.age_cutoff;
   db.blob_garbage_collection_force_threshold = settings.force_threshold;
-  // As much as the page store has at least: 1/16 of its memory, which is 4 times that until its index grows.
+  // The page store's block cache takes as much, while its index is small.
   const auto memory = rocksdb::NewLRUCache(options.memory_bytes / 4);
   db.blob_cache = memory;
   rocksdb::BlockBasedTableOptions table;

@@ -28,7 +28,7 @@ struct LayoutSample {
 struct SpaceBack {
   double median_seconds = 0;
   double longest_seconds = 0;
-  bool ever = true;  ///< False: longest_seconds is only the time until the end, for something is still there.
+  bool ever = true;  ///< False: at the end of the run something was not back yet.
 };
 
 enum class Inserted { kYes, kRefused, kDropped };
