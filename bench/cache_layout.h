@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "cache/blob_cache.h"
 
 namespace ocfsgw::bench {
 
@@ -66,19 +67,9 @@ uint64_t SegmentBytes(uint64_t cache_size);
 /// RocksdbPageStore with the options that a mount gives it. The errors of its Open.
 Result<std::unique_ptr<CacheLayout>> OpenSegmentLayout(const LayoutOptions& options, bool admission);
 
-/// How the blob layout is set up.
-struct BlobSettings {
-  bool lru = true;               ///< False: FIFO.
-  double age_cutoff = 0.25;      ///< blob_garbage_collection_age_cutoff; RocksDB's default.
-  double force_threshold = 1.0;  ///< blob_garbage_collection_force_threshold; RocksDB's default.
-  int compaction_trigger = 4;    ///< level0_file_num_compaction_trigger; RocksDB's default.
-  /// Of the quota, for live records: the rest is for garbage that was not collected yet.
-  double live_share = 0.8;
-};
-
-/// One column family with blobs in files of their own (RocksDB's integrated BlobDB), the eviction of single
-/// records by Delete, and no admission. kUnavailable if RocksDB cannot open it.
+/// BlobCache; what `settings` has of the place and of sizes is taken from `options`. No admission. The errors
+/// of its Create.
 Result<std::unique_ptr<CacheLayout>> OpenBlobLayout(const LayoutOptions& options,
-                                                    const BlobSettings& settings);
+                                                    cache::BlobCacheOptions settings);
 
 }  // namespace ocfsgw::bench

@@ -51,7 +51,7 @@ struct NamedLayout {
   Open open;
 };
 
-NamedLayout Blobs(std::string name, std::string what, const BlobSettings& settings) {
+NamedLayout Blobs(std::string name, std::string what, const cache::BlobCacheOptions& settings) {
   return {std::move(name), std::move(what),
           [settings](const LayoutOptions& options) { return OpenBlobLayout(options, settings); }};
 }
