@@ -32,7 +32,8 @@ class EvictionPolicy {
   /// The record was read; returns its new word.
   virtual PolicyWord Touched(const RecordKey& key, PolicyWord word) = 0;
   /// The record is about to be evicted: its word for another round, or nothing to let it go. The store lets
-  /// it go anyway when what may be kept is used up, and calls Gone.
+  /// it go without asking when what may be kept is used up, and calls Gone unless it refuses what is not
+  /// remembered.
   virtual std::optional<PolicyWord> Keep(const RecordKey& key, PolicyWord word) = 0;
   /// The record went although it was worth keeping: no room, or its inode was dropped.
   virtual void Gone(const RecordKey& /*key*/) {}

@@ -47,7 +47,7 @@ struct PageStoreStats {
   uint64_t dropped_puts = 0;  ///< Puts refused because the queue was full or the store degraded.
   uint64_t corrupt_records = 0;
   uint64_t refused_puts = 0;   ///< Puts of what the policy did not find worth storing.
-  uint64_t put_bytes = 0;      ///< Of all puts but the dropped ones, as they count for the quota.
+  uint64_t put_bytes = 0;      ///< Of all puts neither dropped nor refused, as they count for the quota.
   uint64_t written_bytes = 0;  ///< Of all records written, those written again included, counted likewise.
   PageStoreMemory memory;
   bool degraded = false;  ///< Every Get misses and every Put is dropped.

@@ -18,6 +18,9 @@ namespace ocfsgw::cache {
 namespace {
 
 constexpr int kReadErrorsMax = 8;  // in a row: then it is the disk, not a bad sector
+/// Of what may be written, for what the charges leave out: RocksDB's own files, and whole blocks of the disk.
+/// 0.2 to 0.6 % were measured with page_store_layouts.
+constexpr double kOwnFilesShare = 0.01;
 
 /// Bytes [offset, offset + into.size()) of `payload`, as far as there are any.
 size_t CopyPart(std::string_view payload, size_t offset, std::span<std::byte> into) {
@@ -84,7 +87,7 @@ void RocksdbPageStore::Impl::AddMetrics() {
       [](const Impl& impl) { return impl.state.counters.dropped.value(); });
   add("refused_puts_total", "Puts of what the policy did not find worth storing",
       [](const Impl& impl) { return impl.state.counters.refused.value(); });
-  add("put_bytes_total", "Bytes put, refused puts included",
+  add("put_bytes_total", "Bytes put, but for refused puts",
       [](const Impl& impl) { return impl.state.counters.put_bytes.value(); });
   add("written_bytes_total", "Bytes of records written, those written again included",
       [](const Impl& impl) { return impl.state.counters.written_bytes.value(); });
@@ -247,17 +250,17 @@ void RocksdbPageStore::Put(const RecordKey& key, StampHash stamp, std::shared_pt
     state.counters.dropped.Add();
     return;
   }
-  state.counters.put_bytes.Add(RecordCharge(length));
   // What is there must not stay when it is replaced: that is stored without asking.
   const bool store = !state.admission || state.index.Find(key) != nullptr;
   const auto word = store ? state.policy->Inserted(key, length) : state.policy->Offered(key, length);
-  // A record that is stored is written once itself.
-  state.write_credit +=
-      (state.write_amplification_max - (word ? 1 : 0)) * static_cast<double>(RecordCharge(length));
   if (!word) {
     state.counters.refused.Add();
     return;
   }
+  state.counters.put_bytes.Add(RecordCharge(length));
+  // The record is written once itself.
+  state.write_credit +=
+      (state.write_amplification_max * (1 - kOwnFilesShare) - 1) * static_cast<double>(RecordCharge(length));
   IndexSlot* const slot = state.index.FindOrAdd(key);
   IndexEntry& entry = slot->second;
   if (entry.state == IndexEntry::State::kQueued) {

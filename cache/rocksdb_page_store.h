@@ -43,7 +43,7 @@ struct RocksdbPageStoreOptions {
   /// Once the store is full, file data that the policy does not remember is refused: what is read once only
   /// is never written. Whether the policy remembers is up to it (EvictionPolicy::Offered).
   bool admission = false;
-  /// Bytes written over bytes put: nothing is kept beyond it. 1 or more.
+  /// Bytes written to disk over bytes put and not refused: nothing is kept beyond it. 1 or more.
   double write_amplification_max = 1.3;
   MetricsRegistry* metrics = nullptr;  ///< Outlives the store, serves one store only. Null: no metrics.
   /// How long the destructor goes on writing what is queued.
@@ -72,7 +72,7 @@ void ShareMemory(uint64_t bytes, RocksdbPageStoreOptions* options);
 /// 3. The database takes no more disk than cache_size. (A database set aside as unusable comes on top.)
 /// 4. The memory taken is bounded by the options, and counted: PageStoreStats::memory.
 /// 5. What is written, records kept included, is at most write_amplification_max times what was put. What
-///    `admission` refuses is put, not written.
+///    `admission` refuses does not count as put.
 /// 6. Put waits for nothing but the mutex: what the queue has no room for is dropped and counted.
 ///
 /// On failure: a database that cannot be used is set aside and replaced; an I/O error degrades the store

@@ -349,8 +349,12 @@ std::vector<StoreWriter::KeptRecord> StoreWriter::ChooseKept(SegmentId victim, u
         continue;
       }
       if (charge > *kept_bytes_max) {
-        state_->policy->Gone(key);
-      } else if (const auto word = state_->policy->Keep(key, entry.policy_word)) {
+        if (!state_->admission) {
+          state_->policy->Gone(key);
+        }  // otherwise the policy still has it, so that it is stored at once when it is put again
+        continue;
+      }
+      if (const auto word = state_->policy->Keep(key, entry.policy_word)) {
         kept.push_back({key, entry.stamp, entry.sequence, entry.length, *word});
         *kept_bytes_max -= charge;
       }

@@ -27,6 +27,13 @@ TEST(ReplacementEviction, KeepsWhatIsResidentUntilItIsGone) {
   EXPECT_FALSE(policy.Keep(Block(1, 1), 1).has_value());
 }
 
+TEST(ReplacementEviction, WhatWentForWantOfRoomIsNotRefused) {
+  ReplacementEviction policy("alirs");
+  EXPECT_TRUE(policy.SetCapacity(10));
+  policy.Inserted(Block(1, 0), 100);  // and the store evicts it without asking
+  EXPECT_TRUE(policy.Offered(Block(1, 0), 100).has_value());
+}
+
 TEST(ReplacementEviction, OnlyAPolicyThatRemembersRefuses) {
   ReplacementEviction lru("lru"), alirs("alirs");
   for (ReplacementEviction* policy : {&lru, &alirs}) EXPECT_TRUE(policy->SetCapacity(10));
