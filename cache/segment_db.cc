@@ -145,10 +145,14 @@ rocksdb::Status Segment::Read(const RecordKey& key, rocksdb::PinnableSlice* reco
 
 rocksdb::Status Segment::ReadInto(const RecordKey& key, HeaderBytes* header, std::span<char> payload,
                                   rocksdb::PinnableSlice* record) const {
+  if (header->size() + payload.size() < kAloneBytesMin) {
+    return Read(key, record);
+  }
   const RecordKeyBytes data_key = EncodeKey(kDataPrefix, key);
-  record->Reset();
   DirectRead direct(ToSlice(data_key).ToStringView(), *header, payload);
-  const rocksdb::Status status = db_->db_->Get(rocksdb::ReadOptions(), handle_, ToSlice(data_key), record);
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;  // the kernel caches the file
+  const rocksdb::Status status = db_->db_->Get(options, handle_, ToSlice(data_key), record);
   return direct.done() ? rocksdb::Status::OK() : status;
 }
 
