@@ -1,6 +1,9 @@
 #include "base/checksum.h"
 
 #include <xxhash.h>
+#ifdef __x86_64__
+#include <xxh_x86dispatch.h>  // what is above with the best instructions that the processor has
+#endif
 
 namespace ocfsgw {
 

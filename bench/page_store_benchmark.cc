@@ -86,6 +86,43 @@ void BM_StoreGetHit(benchmark::State& state) {
 }
 BENCHMARK(BM_StoreGetHit)->ArgsProduct({{4096, kBlockBytes}, {0, 512 * kMiB}});
 
+constexpr uint64_t kSmallFiles = 65536;
+constexpr size_t kSmallBytes = 4096;
+
+RecordKey SmallFile(uint64_t number) { return {InodeId{1 + number, 1}, RecordKind::kData, BlockIndex{}}; }
+
+/// Whole small files, 256 MiB of them, in random order, by one or more threads that share a store.
+/// range(0): bytes of the memory tier.
+void BM_SmallFileHit(benchmark::State& state) {
+  static std::unique_ptr<Scratch> scratch;
+  static std::unique_ptr<RocksdbPageStore> store;
+  if (state.thread_index() == 0) {
+    scratch = std::make_unique<Scratch>();
+    store = OpenStore(*scratch, 1024 * kMiB, state.range(0));
+    const auto content = std::make_shared<const std::string>(RandomBlock()->substr(0, kSmallBytes));
+    for (uint64_t number = 0; number < kSmallFiles; ++number) {
+      store->Put(SmallFile(number), kStamp, content);
+      if (number % 2048 == 2047) {
+        store->Flush();
+      }
+    }
+  }
+  std::mt19937_64 random(state.thread_index());
+  std::vector<std::byte> into(kSmallBytes);
+  for (auto _ : state) {
+    const auto got = store->Get(SmallFile(random() % kSmallFiles), kStamp, 0, into);
+    if (!got.ok() || *got != kSmallBytes) {
+      state.SkipWithError("miss");
+    }
+  }
+  state.SetItemsProcessed(state.iterations());
+  if (state.thread_index() == 0) {
+    store.reset();
+    scratch.reset();
+  }
+}
+BENCHMARK(BM_SmallFileHit)->Arg(0)->Arg(64 * kMiB)->ThreadRange(1, 2);
+
 /// Has the kernel forget the files below `path`, which are synced first.
 void Chill(const std::string& path) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {

@@ -66,8 +66,8 @@ class PageStore {
   virtual ~PageStore() = default;
 
   /// Copies bytes [offset, offset + into.size()) of the record to `into`; returns how many there were (fewer
-  /// at the record's end, 0 beyond it). kNotFound when there is no record under this stamp. May block on the
-  /// cache's disk.
+  /// at the record's end, 0 beyond it). kNotFound when there is no record under this stamp; anything may be
+  /// in `into` then. May block on the cache's disk.
   virtual Result<size_t> Get(const RecordKey& key, StampHash stamp, size_t offset,
                              std::span<std::byte> into) = 0;
   /// The whole record. Errors as Get.

@@ -1,7 +1,6 @@
 #include "cache/record_format.h"
 
-#include <cassert>
-#include <cstring>
+#include <algorithm>
 #include <span>
 
 #include "base/checksum.h"
@@ -130,18 +129,21 @@ std::optional<Sequence> DecodeSequence(std::string_view bytes) {
   return Decoder(bytes).Next<Sequence>();
 }
 
+bool Verified(VolumeId volume, const RecordKey& key, StampHash stamp, const HeaderBytes& header,
+              std::string_view payload) {
+  // The header follows from what was asked for and the payload: comparing whole headers checks every field.
+  return header == EncodeHeader(volume, key, stamp, payload);
+}
+
 std::optional<std::string_view> VerifiedPayload(VolumeId volume, const RecordKey& key, StampHash stamp,
                                                 uint32_t length, std::string_view record) {
-  if (record.size() != HeaderBytes{}.size() + length) {
+  HeaderBytes header;
+  if (record.size() != header.size() + length) {
     return std::nullopt;
   }
-  // The header follows from what was asked for and the payload: comparing whole headers checks every field.
-  const std::string_view payload = record.substr(HeaderBytes{}.size());
-  const HeaderBytes expected = EncodeHeader(volume, key, stamp, payload);
-  if (std::memcmp(record.data(), expected.data(), expected.size()) != 0) {
-    return std::nullopt;
-  }
-  return payload;
+  std::copy_n(record.data(), header.size(), header.data());
+  const std::string_view payload = record.substr(header.size());
+  return Verified(volume, key, stamp, header, payload) ? std::optional(payload) : std::nullopt;
 }
 
 }  // namespace ocfsgw::cache

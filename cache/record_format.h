@@ -58,6 +58,9 @@ std::optional<InodeId> DecodeTombstoneKey(std::string_view bytes);
 std::optional<IndexValue> DecodeIndexValue(std::string_view bytes);
 std::optional<Sequence> DecodeSequence(std::string_view bytes);
 
+/// Whether `payload`, stored after `header`, is what was put under exactly this volume, key and stamp.
+bool Verified(VolumeId volume, const RecordKey& key, StampHash stamp, const HeaderBytes& header,
+              std::string_view payload);
 /// The payload in `record` (a 'd' value; the result points into it) if it is what was put under exactly this
 /// volume, key, stamp and length.
 std::optional<std::string_view> VerifiedPayload(VolumeId volume, const RecordKey& key, StampHash stamp,

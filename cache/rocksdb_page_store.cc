@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
-#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -21,16 +19,6 @@ constexpr int kReadErrorsMax = 8;  // in a row: then it is the disk, not a bad s
 /// Of what may be written, for what the charges leave out: RocksDB's own files, and whole blocks of the disk.
 /// 0.2 to 0.6 % were measured with page_store_layouts.
 constexpr double kOwnFilesShare = 0.01;
-
-/// Bytes [offset, offset + into.size()) of `payload`, as far as there are any.
-size_t CopyPart(std::string_view payload, size_t offset, std::span<std::byte> into) {
-  if (offset >= payload.size() || into.empty()) {
-    return 0;
-  }
-  const std::string_view part = payload.substr(offset, into.size());
-  std::memcpy(into.data(), part.data(), part.size());
-  return part.size();
-}
 
 }  // namespace
 
@@ -55,9 +43,11 @@ struct RocksdbPageStore::Impl {
 
   void AddMetrics();
   PageStoreStats Stats() const;
-  /// Calls use(payload) with the verified record; false if there is none.
-  template <typename Use>
-  bool Read(const RecordKey& key, StampHash stamp, const Use& use);
+  /// Copies the verified record to room(its length); false if there is none, with anything there.
+  template <typename Room>
+  bool Read(const RecordKey& key, StampHash stamp, const Room& room);
+  /// Counts a Get; returns `hit`.
+  bool Count(bool hit);
   void NoteUnreadable(const RecordKey& key, Sequence sequence, const rocksdb::Status& status);
 
   StoreState state;
@@ -124,8 +114,8 @@ PageStoreStats RocksdbPageStore::Impl::Stats() const {
   return stats;
 }
 
-template <typename Use>
-bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const Use& use) {
+template <typename Room>
+bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const Room& room) {
   std::shared_ptr<const std::string> queued;
   std::shared_ptr<Segment> segment;
   Sequence sequence;
@@ -146,21 +136,33 @@ bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const U
       segment = state.segments.at(entry.segment);
     }
   }
+  const std::span<char> into(room(length), length);
   if (queued != nullptr) {
-    use(std::string_view(*queued));
+    std::copy_n(queued->data(), length, into.data());
     return true;
   }
+  HeaderBytes header;
   rocksdb::PinnableSlice record;
-  const rocksdb::Status status = segment->Read(key, &record);
-  const auto payload =
-      status.ok() ? VerifiedPayload(state.volume, key, stamp, length, record.ToStringView()) : std::nullopt;
-  if (!payload) {
+  const rocksdb::Status status = segment->ReadInto(key, &header, into, &record);
+  bool verified = false;
+  if (status.ok() && record.empty()) {
+    verified = Verified(state.volume, key, stamp, header, {into.data(), into.size()});
+  } else if (status.ok()) {
+    const auto payload = VerifiedPayload(state.volume, key, stamp, length, record.ToStringView());
+    verified = payload.has_value();
+    std::copy_n(payload.value_or("").data(), payload.value_or("").size(), into.data());
+  }
+  if (!verified) {
     NoteUnreadable(key, sequence, status);
     return false;
   }
   read_errors.store(0, std::memory_order_relaxed);
-  use(*payload);
   return true;
+}
+
+bool RocksdbPageStore::Impl::Count(bool hit) {
+  (hit ? state.counters.hits : state.counters.misses).Add();
+  return hit;
 }
 
 void RocksdbPageStore::Impl::NoteUnreadable(const RecordKey& key, Sequence sequence,
@@ -222,23 +224,38 @@ RocksdbPageStore::~RocksdbPageStore() {
 
 Result<size_t> RocksdbPageStore::Get(const RecordKey& key, StampHash stamp, size_t offset,
                                      std::span<std::byte> into) {
-  size_t copied = 0;
-  if (impl_->Read(key, stamp, [&](std::string_view payload) { copied = CopyPart(payload, offset, into); })) {
-    impl_->state.counters.hits.Add();
-    return copied;
+  size_t length = 0;
+  std::unique_ptr<char[]> whole;  // if `into` has no room for the whole record
+  const bool hit = impl_->Read(key, stamp, [&](size_t record_length) {
+    length = record_length;
+    if (offset == 0 && length <= into.size()) {
+      return reinterpret_cast<char*>(into.data());
+    }
+    whole = std::make_unique_for_overwrite<char[]>(length);
+    return whole.get();
+  });
+  if (!impl_->Count(hit)) {
+    return Status(StatusCode::kNotFound, {});
   }
-  impl_->state.counters.misses.Add();
-  return Status(StatusCode::kNotFound, {});
+  if (whole == nullptr) {
+    return length;
+  }
+  const size_t from = std::min(offset, length);
+  const size_t bytes = std::min(into.size(), length - from);
+  std::copy_n(whole.get() + from, bytes, reinterpret_cast<char*>(into.data()));
+  return bytes;
 }
 
 Result<std::string> RocksdbPageStore::GetWhole(const RecordKey& key, StampHash stamp) {
   std::string whole;
-  if (impl_->Read(key, stamp, [&](std::string_view payload) { whole = payload; })) {
-    impl_->state.counters.hits.Add();
-    return whole;
+  const bool hit = impl_->Read(key, stamp, [&](size_t length) {
+    whole.resize(length);
+    return whole.data();
+  });
+  if (!impl_->Count(hit)) {
+    return Status(StatusCode::kNotFound, {});
   }
-  impl_->state.counters.misses.Add();
-  return Status(StatusCode::kNotFound, {});
+  return whole;
 }
 
 void RocksdbPageStore::Put(const RecordKey& key, StampHash stamp, std::shared_ptr<const std::string> bytes) {

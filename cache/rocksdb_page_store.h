@@ -21,9 +21,9 @@ inline constexpr uint64_t kStoreMemoryMin = 64ULL << 20;
 struct RocksdbPageStoreOptions {
   VolumeId volume;          ///< Records of another volume are never served.
   uint64_t cache_size = 0;  ///< Quota of the database in bytes of disk, kCacheSizeMin or more.
-  /// Memory tier (RocksDB's block cache, open tables included) while the index is small; 0 for none. It gives
-  /// way to the index: both together take memory_bytes_min + index_bytes_max, each no more than its own
-  /// bound.
+  /// Memory tier (RocksDB's block cache: records below 2 KiB, open tables included) while the index is small;
+  /// 0 for none. It gives way to the index: both together take memory_bytes_min + index_bytes_max, each no
+  /// more than its own bound.
   uint64_t memory_bytes = 64ULL << 20;
   uint64_t memory_bytes_min = 16ULL << 20;  ///< What is left of memory_bytes when the index is full.
   /// The index. Old segments are evicted to stay within it, one at a time; it may pass it by what is queued,

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "cache/segment_file_system.h"
 
 namespace ocfsgw::cache {
 namespace {
@@ -42,28 +43,11 @@ class ForwardingLogger final : public rocksdb::Logger {
   }
 };
 
-/// RocksDB writes, re-reads and compares an OPTIONS file of all column families whenever one is created or
-/// dropped, most of the time that takes with 64 of them. It does without when the file cannot be made
-/// (DBOptions::fail_if_options_file_error), and we never read one.
-class NoOptionsFileSystem final : public rocksdb::FileSystemWrapper {
- public:
-  using FileSystemWrapper::FileSystemWrapper;
-  const char* Name() const override { return "NoOptionsFileSystem"; }
-  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
-                                    rocksdb::IODebugContext* debug) override {
-    if (std::string_view(path).substr(path.rfind('/') + 1).starts_with("OPTIONS-")) {
-      return rocksdb::IOStatus::NotSupported("no OPTIONS files");
-    }
-    return FileSystemWrapper::NewWritableFile(path, options, file, debug);
-  }
-};
-
 std::unique_ptr<rocksdb::Env> MakeEnv(std::shared_ptr<rocksdb::FileSystem> file_system) {
   if (file_system == nullptr) {
     file_system = rocksdb::FileSystem::Default();
   }
-  return rocksdb::NewCompositeEnv(std::make_shared<NoOptionsFileSystem>(std::move(file_system)));
+  return rocksdb::NewCompositeEnv(std::make_shared<SegmentFileSystem>(std::move(file_system)));
 }
 
 rocksdb::Options MakeOptions(const SegmentDbOptions& options, rocksdb::Env* env) {
@@ -101,6 +85,7 @@ rocksdb::Options MakeOptions(const SegmentDbOptions& options, rocksdb::Env* env)
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
+  table.flush_block_policy_factory = std::make_shared<ValuesAlone>();
   table.block_cache = options.memory->block_cache();
   table.no_block_cache = table.block_cache == nullptr;
   if (table.block_cache != nullptr) {
@@ -156,6 +141,19 @@ Segment::~Segment() { (void)db_->db_->DestroyColumnFamilyHandle(handle_); }
 
 rocksdb::Status Segment::Read(const RecordKey& key, rocksdb::PinnableSlice* record) const {
   return db_->db_->Get(rocksdb::ReadOptions(), handle_, ToSlice(EncodeKey(kDataPrefix, key)), record);
+}
+
+rocksdb::Status Segment::ReadInto(const RecordKey& key, HeaderBytes* header, std::span<char> payload,
+                                  rocksdb::PinnableSlice* record) const {
+  if (header->size() + payload.size() < kAloneBytesMin) {
+    return Read(key, record);
+  }
+  const RecordKeyBytes data_key = EncodeKey(kDataPrefix, key);
+  DirectRead direct(ToSlice(data_key).ToStringView(), *header, payload);
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;  // the kernel caches the file
+  const rocksdb::Status status = db_->db_->Get(options, handle_, ToSlice(data_key), record);
+  return direct.done() ? rocksdb::Status::OK() : status;
 }
 
 SegmentDb::SegmentDb(const SegmentDbOptions& options)

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ class Segment {
   rocksdb::ColumnFamilyHandle* handle() const { return handle_; }
   /// The record ('d' value) under `key`; may read the disk. RocksDB's block checksums are verified.
   rocksdb::Status Read(const RecordKey& key, rocksdb::PinnableSlice* record) const;
+  /// The same of a record with `payload.size()` bytes of payload. It is in `header` and `payload` when
+  /// `record` is empty, and nothing is verified then.
+  rocksdb::Status ReadInto(const RecordKey& key, HeaderBytes* header, std::span<char> payload,
+                           rocksdb::PinnableSlice* record) const;
 
  private:
   const std::shared_ptr<SegmentDb> db_;

@@ -285,9 +285,9 @@ TEST(PageStoreFault, NobodyWaitsForASlowDisk) {
   options.drain_time = std::chrono::milliseconds(10);
   options.file_system = files;
   auto store = MustOpen(std::move(options));
-  PutContent(*store, Block(1, 0), kStamp, kLength);
+  PutContent(*store, Block(1, 0), kStamp, 1000);
   store->Flush();
-  EXPECT_EQ(CountRight(*store, 1, 1), 1U);  // is in the memory tier now
+  EXPECT_EQ(CountRight(*store, 1, 1), 1U);  // is in the memory tier now, as it is small
   files->Hold(FaultFileSystem::kAll);
   for (uint64_t index = 0; index < 100; ++index) {
     PutContent(*store, Block(2, index), kStamp, kLength);
