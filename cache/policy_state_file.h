@@ -7,9 +7,9 @@
 
 namespace ocfsgw::cache {
 
-/// What StoreWriter::SavePolicy makes of an EvictionPolicy's state and words, in the file POLICY beside the database's
-/// own: a checksum (XXH3, 8 bytes) and the bytes. It counts for the quota, and goes where the database goes.
-/// Both calls block on the disk.
+/// What StoreWriter::SavePolicy makes of an EvictionPolicy's state and words, in the file POLICY beside the
+/// database's own: a checksum (XXH3, 8 bytes) and the bytes. It counts for the quota, and goes where the
+/// database goes. Both calls block on the disk.
 ///
 /// Writes it, unless the database would take more than `cache_size` bytes of disk with it. kSystem on
 /// failure; then there is no file.
