@@ -62,7 +62,7 @@ void StoreWriter::RestorePolicy(OpenedStore* store) {
     return;
   }
   std::vector<SavedWord> words(header.words);
-  std::memcpy(words.data(), rest.data(), words.size() * sizeof(SavedWord));
+  std::copy_n(rest.data(), words.size() * sizeof(SavedWord), reinterpret_cast<char*>(words.data()));
   rest.remove_prefix(words.size() * sizeof(SavedWord));
   const auto earlier = [](const SavedWord& a, const SavedWord& b) { return a.sequence < b.sequence; };
   std::sort(words.begin(), words.end(), earlier);
