@@ -134,7 +134,8 @@ Status Gateway::Mount() {
   inodes_ = std::make_unique<InodeTable>(root.inode, grants_.get());
   names_ = std::make_unique<NameTable>(options_.trust_names);
   context_.reset(new MountContext{*fs_, *inodes_, *names_, settlers_, walks_, releases_, notifier_,
-                                  lock_waiters_, ranges_.get(), backend_->HasAcls()});
+                                  lock_waiters_, ranges_.get(), backend_->HasAcls(),
+                                  options_.read_ahead_bytes});
   metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
                     [this] { return double(table_->held()); });
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",

@@ -31,11 +31,12 @@ struct MountOptions {
   std::chrono::seconds lease_idle{600};
   std::chrono::seconds second_access{0};
   bool guardian = true;
-  bool fcntl_cluster = false;            ///< Byte-range locks across nodes.
-  uint64_t memory_bytes = 256ULL << 20;  ///< For the page store, all its parts.
-  bool admission = true;                 ///< A full page store refuses file data that it does not remember.
-  std::string metrics_address;           ///< ADDR:PORT, or empty: no endpoint.
-  std::string log_file;                  ///< Empty: syslog, or stderr in the foreground.
+  bool fcntl_cluster = false;              ///< Byte-range locks across nodes.
+  uint64_t memory_bytes = 256ULL << 20;    ///< For the page store, all its parts.
+  bool admission = true;                   ///< A full page store refuses file data that it does not remember.
+  uint64_t read_ahead_bytes = 1ULL << 20;  ///< Of the kernel; 0: its own choice.
+  std::string metrics_address;             ///< ADDR:PORT, or empty: no endpoint.
+  std::string log_file;                    ///< Empty: syslog, or stderr in the foreground.
   log::Level log_level = log::Level::kInfo;
   /// What libfuse is to be told, ro and allow_other included; each is the escaped argument of one -o.
   std::vector<std::string> libfuse_options;

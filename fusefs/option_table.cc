@@ -95,6 +95,10 @@ constexpr OptionSpec kSpecs[] = {
      "1: once the page store is full, file data gets in when it is read again within the policy's memory; 0: "
      "at the first read",
      Use::kGateway, [](Options& o, Name n, Value v) { return Assign(o.admission, ParseNumber(n, v, 0, 1)); }},
+    {"read_ahead=", "SIZE", "1M",
+     "how far the kernel reads ahead of a sequential reader, 0 to 1G; 0: as far as by itself, 128K",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) { return Assign(o.read_ahead_bytes, ParseSize(n, v, 0, 1ULL << 30)); }},
     {"lease=", "auto|o2dlm|local|none", "auto", "who says that what is cached is current", Use::kGateway,
      SetLease},
     {"dlmfs=", "DIR", "/dlm", "where dlmfs is mounted", Use::kGateway,

@@ -31,6 +31,7 @@ struct MountContext {
   LockWaiters& lock_waiters;           ///< For those that wait for locks of files.
   ocfs2::ByteRangeLocks* ranges;       ///< Null: byte-range locks are the kernel's own business.
   bool has_acls = false;               ///< The source has POSIX ACLs.
+  uint64_t read_ahead_bytes = 0;       ///< What the kernel is to be told; 0: nothing.
   std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.
   OpenFiles files{};
   OpenDirectories directories{};

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <fstream>
 #include <thread>
 
 #include "base/log.h"
@@ -32,6 +33,9 @@ void Init(void* userdata, fuse_conn_info* connection) {
   connection->want &= ~(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_HANDLE_KILLPRIV);
   if (context.has_acls) {  // the kernel judges by them then, and leaves the umask to whom knows default ACLs
     connection->want |= connection->capable & (FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK);
+  }
+  if (context.read_ahead_bytes != 0) {  // else what the kernel has offered
+    connection->max_readahead = static_cast<unsigned>(context.read_ahead_bytes);
   }
   // A symbolic link's target never changes: another target is another inode.
   connection->want |= connection->capable & FUSE_CAP_CACHE_SYMLINKS;
@@ -64,6 +68,17 @@ Status CheckMountPoint(const std::string& mountpoint) {
   }
   if (S_ISDIR(st.st_mode)) return Status::Ok();
   return {StatusCode::kUnavailable, fmt::format("cannot mount at {}: not a directory", mountpoint)};
+}
+
+/// The kernel begins with 128 KiB, and takes no more than that from the answer to INIT unless the device of
+/// the mount has been told before.
+void SetReadAhead(const std::string& mountpoint, uint64_t bytes) {
+  struct statx stx {};
+  if (statx(AT_FDCWD, mountpoint.c_str(), AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &stx) != 0) return;
+  const auto path = fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", stx.stx_dev_major, stx.stx_dev_minor);
+  std::ofstream file(path);
+  file << (bytes >> 10) << std::flush;
+  if (!file) log::Info("the kernel reads ahead by 128K as usual: cannot write {}", path);
 }
 
 fuse_lowlevel_ops Operations(const MountContext& context) {
@@ -105,6 +120,7 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
   if (mounted) {
     std::unique_ptr<Session> owner(new Session(session, mountpoint));
     OCFSGW_RETURN_IF_ERROR(ReceiveNewRequests(session));
+    if (context->read_ahead_bytes != 0) SetReadAhead(mountpoint, context->read_ahead_bytes);
     return owner;
   }
   if (session == nullptr)

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -238,6 +239,24 @@ TEST_F(LifeCycle, KilledGatewayLeavesAMountThatCanBeReplaced) {
   ExpectServing();
   EXPECT_TRUE(gateway_.Ctl("status").is_object());
   EXPECT_TRUE(gateway_.Unmount());
+}
+
+TEST_F(LifeCycle, TheKernelReadsAheadAsFarAsItIsTold) {
+  for (const auto& [option, kib] :
+       {std::pair("", 1024), {"read_ahead=4M", 4096}, {"read_ahead=64K", 64}, {"read_ahead=0", 128}}) {
+    ASSERT_EQ(gateway_.Mounting(gateway_.Options(option)).exit_code, 0) << option;
+    ExpectServing();  // INIT has been answered
+    struct stat st {};
+    ASSERT_EQ(stat(gateway_.Mount().c_str(), &st), 0);
+    const auto path = "/sys/class/bdi/" + std::to_string(major(st.st_dev)) + ":" +
+                      std::to_string(minor(st.st_dev)) + "/read_ahead_kb";
+    if (access(path.c_str(), W_OK) != 0) GTEST_SKIP() << "not to be set here: " << path;
+    std::ifstream file(path);
+    int found = 0;
+    file >> found;
+    EXPECT_EQ(found, kib) << option;
+    ASSERT_TRUE(gateway_.Unmount());
+  }
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ TEST(ParseCommandLine, Defaults) {
   EXPECT_EQ(options.second_access.count(), 0);
   EXPECT_EQ(options.memory_bytes, 256ULL << 20);
   EXPECT_TRUE(options.admission);
+  EXPECT_EQ(options.read_ahead_bytes, 1ULL << 20);
   EXPECT_EQ(options.metrics_address, "");
   EXPECT_EQ(options.log_file, "");
   EXPECT_EQ(options.log_level, log::Level::kInfo);
@@ -67,8 +68,7 @@ TEST(ParseCommandLine, EveryOption) {
   const auto line = Parse(
       {"-f", "/s", "-o", "cache_dir=/c/../d,cache_size=16M,lease=o2dlm,dlmfs=/dlm2/,max_leases=1000000", "/m",
        "-omax_staleness_ms=0,recall_deadline_ms=100,lease_idle_s=0,second_access_s=86400,fcntl=node,"
-       "admission=0,memory="
-       "64M",
+       "admission=0,memory=64M,read_ahead=0",
        "-o", R"(metrics=localhost:9100,log=/l\,1,log_level=debug,ro,allow_other,fsname=a\,b)"});
   ASSERT_TRUE(line.ok()) << line.status().ToString();
   const MountOptions& options = line->options;
@@ -83,6 +83,7 @@ TEST(ParseCommandLine, EveryOption) {
   EXPECT_EQ(options.second_access.count(), 86'400);
   EXPECT_EQ(options.memory_bytes, 64ULL << 20);
   EXPECT_FALSE(options.admission);
+  EXPECT_EQ(options.read_ahead_bytes, 0U);
   EXPECT_EQ(options.metrics_address, "127.0.0.1:9100");
   EXPECT_EQ(options.log_file, "/l,1");
   EXPECT_EQ(options.log_level, log::Level::kDebug);
