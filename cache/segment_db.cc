@@ -10,8 +10,12 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
 #include "base/log.h"
 #include "cache/segment_file_system.h"
@@ -42,6 +46,37 @@ class ForwardingLogger final : public rocksdb::Logger {
     }
   }
 };
+
+/// RocksDB takes a record of a kind that only recycled logs have, and that belongs to another log, for the
+/// end of the log: one flipped bit of its kind, which no checksum covers then, and it is gone without a word,
+/// and what was dropped is back. We recycle no logs. (db/log_format.h, for logs and manifests: blocks of 32
+/// KiB; of a record 4 bytes checksum, 2 length, 1 kind; kinds from 5 on are for recycled logs or not invented
+/// yet.)
+rocksdb::Status CheckLogs(const std::string& path) {
+  constexpr size_t kBlockBytes = 32768;
+  constexpr size_t kHeaderBytes = 7;
+  constexpr unsigned char kKindMax = 4;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    const std::filesystem::path& file = it->path();
+    if (file.extension() != ".log" && !file.filename().string().starts_with("MANIFEST-")) {
+      continue;
+    }
+    std::ifstream log(file, std::ios::binary);
+    std::vector<char> block(kBlockBytes);
+    while (log.read(block.data(), kBlockBytes), log.gcount() > 0) {
+      const auto bytes = static_cast<size_t>(log.gcount());
+      for (size_t at = 0; at + kHeaderBytes <= bytes;) {
+        const auto byte = [&](size_t index) { return static_cast<unsigned char>(block[at + index]); };
+        if (byte(6) > kKindMax) {
+          return rocksdb::Status::Corruption("a record of unknown kind", file.string());
+        }
+        at += kHeaderBytes + byte(4) + (size_t{byte(5)} << 8);
+      }
+    }
+  }
+  return rocksdb::Status::OK();  // what cannot be read is for RocksDB to say
+}
 
 std::unique_ptr<rocksdb::Env> MakeEnv(std::shared_ptr<rocksdb::FileSystem> file_system) {
   if (file_system == nullptr) {
@@ -183,6 +218,9 @@ rocksdb::Status SegmentDb::Create(const SegmentDbOptions& options, std::shared_p
 
 rocksdb::Status SegmentDb::Open(const SegmentDbOptions& options, std::shared_ptr<SegmentDb>* db,
                                 Segments* segments) {
+  if (const rocksdb::Status checked = CheckLogs(options.path); !checked.ok()) {
+    return checked;
+  }
   std::shared_ptr<SegmentDb> made(new SegmentDb(options));
   std::vector<std::string> names;
   rocksdb::Status status = rocksdb::DB::ListColumnFamilies(made->options_, options.path, &names);

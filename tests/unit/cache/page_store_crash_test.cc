@@ -162,13 +162,15 @@ TEST(PageStoreCrash, FlippedBitsInTheLogOfDrops) {
   ASSERT_TRUE(std::any_of(logs.begin(), logs.end(), [](const auto& log) {
     return std::filesystem::file_size(log) > 0;
   })) << "the drop is not in a log";
-  for (int round = 0; round < 20; ++round) {
+  constexpr uint64_t kKindBit = 8 * 6;  // of the first record, whose kind is not in all cases in its checksum
+  for (uint64_t round = 0; round < 28; ++round) {
+    SCOPED_TRACE(round);
     ScratchDirectory directory;
     const std::string cache = StoreOptions(directory).directory;
     std::filesystem::copy(database, cache, std::filesystem::copy_options::recursive);
     for (const std::string& log : FilesBelow(cache + "/store", ".log")) {
       if (const uint64_t size = std::filesystem::file_size(log); size > 0)
-        FlipBit(log, random() % (8 * size));
+        FlipBit(log, round < 8 ? kKindBit + round : random() % (8 * size));
     }
     const auto store = MustOpen(CrashOptions(cache));
     EXPECT_FALSE(HasRightContent(*store, Block(1, 0), kStamp));
