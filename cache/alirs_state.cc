@@ -1,64 +1,43 @@
 // AlirsPolicy::Serialize and Restore: what it remembers, as bytes in this machine's byte order.
-#include <cstring>
-#include <type_traits>
-
 #include "cache/alirs_policy.h"
+#include "cache/state_bytes.h"
 
 namespace ocfsgw::cache {
 namespace {
 
 constexpr uint32_t kStateVersion = 0x414c5201;  // "ALR", 1
 
-template <typename T>
-void Append(std::string& out, const T& value) {
-  static_assert(std::is_trivially_copyable_v<T>);
-  out.append(reinterpret_cast<const char*>(&value), sizeof(value));
-}
-
-/// Takes values off the front; false when there are not enough bytes.
-struct Reader {
-  std::string_view rest;
-
-  template <typename T>
-  bool Take(T& value) {
-    if (rest.size() < sizeof(value)) return false;
-    std::memcpy(&value, rest.data(), sizeof(value));
-    rest.remove_prefix(sizeof(value));
-    return true;
-  }
-};
-
 }  // namespace
 
 std::string AlirsPolicy::Serialize() const {
   std::string out;
-  Append(out, kStateVersion);
-  Append(out, capacity_);
-  Append(out, now_);
-  Append(out, last_residence_);
-  Append(out, cold_target_);
-  Append(out, renewal_yield_);
-  Append(out, renewals_refused_);
-  Append(out, barely_yield_);
-  Append(out, reuse_share_);
+  AppendState(out, kStateVersion);
+  AppendState(out, capacity_);
+  AppendState(out, now_);
+  AppendState(out, last_residence_);
+  AppendState(out, cold_target_);
+  AppendState(out, renewal_yield_);
+  AppendState(out, renewals_refused_);
+  AppendState(out, barely_yield_);
+  AppendState(out, reuse_share_);
   for (const SlotList* list : {&hot_, &margin_, &cold_}) {
-    Append(out, list->size);
+    AppendState(out, list->size);
     for (uint32_t slot = list->back; slot != kNoSlot; slot = table_[slot].prev) {
       const auto& block = table_[slot];
-      Append(out, block.id);
-      Append(out, block.time);
-      Append(out, block.hits);
-      Append(out, static_cast<uint8_t>(block.renewed | block.was_hot << 1 | block.barely << 2));
+      AppendState(out, block.id);
+      AppendState(out, block.time);
+      AppendState(out, block.hits);
+      AppendState(out, static_cast<uint8_t>(block.renewed | block.was_hot << 1 | block.barely << 2));
     }
   }
-  Append(out, ghosts_.random_state());
-  for (const uint32_t cell : ghosts_.cells()) Append(out, cell);
+  AppendState(out, ghosts_.random_state());
+  for (const uint32_t cell : ghosts_.cells()) AppendState(out, cell);
   return out;
 }
 
 Status AlirsPolicy::Restore(std::string_view bytes) {
   const Status bad(StatusCode::kInvalidArgument, "not the state of an ALIRS policy of this capacity");
-  Reader reader{bytes};
+  StateReader reader{bytes};
   AlirsPolicy read(capacity_, 0, options_);
   uint32_t version = 0, capacity = 0;
   if (!reader.Take(version) || version != kStateVersion || !reader.Take(capacity) || capacity != capacity_ ||

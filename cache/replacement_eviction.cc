@@ -1,7 +1,8 @@
 #include "cache/replacement_eviction.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "cache/state_bytes.h"
 
 namespace ocfsgw::cache {
 namespace {
@@ -69,26 +70,26 @@ bool ReplacementEviction::SetCapacity(uint64_t records) {
 }
 
 std::string ReplacementEviction::Serialize() const {
-  std::string policy = policy_ == nullptr ? "" : policy_->Serialize();
-  if (policy.empty()) {
-    return policy;
+  const std::string policy = policy_ == nullptr ? "" : policy_->Serialize();
+  std::string out;
+  if (!policy.empty()) {
+    AppendState(out, capacity_);
   }
-  return std::string(reinterpret_cast<const char*>(&capacity_), sizeof(capacity_)) + policy;
+  return out + policy;
 }
 
 Status ReplacementEviction::Restore(std::string_view bytes) {
+  StateReader reader{bytes};
   uint64_t capacity = 0;
-  if (bytes.size() < sizeof(capacity)) {
+  if (!reader.Take(capacity)) {
     return Status(StatusCode::kInvalidArgument, "not the state of a policy");
   }
-  std::memcpy(&capacity, bytes.data(), sizeof(capacity));
-  bytes.remove_prefix(sizeof(capacity));
   // Every policy that can be restored has a byte or more for each record.
-  if (capacity == 0 || capacity > std::min<uint64_t>(bytes.size(), kReplacementCapacityMax)) {
+  if (capacity == 0 || capacity > std::min<uint64_t>(reader.rest.size(), kReplacementCapacityMax)) {
     return Status(StatusCode::kInvalidArgument, "the capacity makes no sense");
   }
   auto policy = MakeReplacementPolicy(name_, capacity, seed_);
-  OCFSGW_RETURN_IF_ERROR(policy->Restore(bytes));
+  OCFSGW_RETURN_IF_ERROR(policy->Restore(reader.rest));
   capacity_ = capacity;
   policy_ = std::move(policy);
   return Status::Ok();

@@ -139,11 +139,11 @@ void StoreWriter::Stop() {
     (void)FlushActive();
   }
   Touch();
-  const bool usable = db_ != nullptr;
-  const std::vector<SavedWord> words = usable && !late ? PolicyWords() : std::vector<SavedWord>();
+  const bool save = db_ != nullptr && !late;
+  const std::vector<SavedWord> words = save ? PolicyWords() : std::vector<SavedWord>();
   Degrade("");  // closes the database
   HideDropped();
-  if (usable && !late) {
+  if (save) {
     SavePolicy(words);
   }
 }

@@ -4,12 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <string_view>
 #include <utility>
 
 #include "base/log.h"
 #include "cache/policy_state_file.h"
+#include "cache/state_bytes.h"
 #include "cache/store_writer.h"
 
 namespace ocfsgw::cache {
@@ -51,19 +50,15 @@ std::vector<StoreWriter::SavedWord> StoreWriter::PolicyWords() {
 
 void StoreWriter::RestorePolicy(OpenedStore* store) {
   const std::string saved = TakePolicyState(*directory_);
-  std::string_view rest = saved;
+  StateReader reader{saved};
   SavedPolicy header;
-  if (rest.size() < sizeof(header)) {
-    return;
-  }
-  std::memcpy(&header, rest.data(), sizeof(header));
-  rest.remove_prefix(sizeof(header));
-  if (header.words > rest.size() / sizeof(SavedWord)) {
+  if (!reader.Take(header) || header.words > reader.rest.size() / sizeof(SavedWord)) {
     return;
   }
   std::vector<SavedWord> words(header.words);
-  std::copy_n(rest.data(), words.size() * sizeof(SavedWord), reinterpret_cast<char*>(words.data()));
-  rest.remove_prefix(words.size() * sizeof(SavedWord));
+  for (SavedWord& word : words) {
+    reader.Take(word);
+  }
   const auto earlier = [](const SavedWord& a, const SavedWord& b) { return a.sequence < b.sequence; };
   std::sort(words.begin(), words.end(), earlier);
   for (const auto& segment : store->segments) {
@@ -77,10 +72,10 @@ void StoreWriter::RestorePolicy(OpenedStore* store) {
   }
   MutexLock lock(state_->mutex);
   state_->write_credit = header.write_credit;
-  if (rest.empty()) {
+  if (reader.rest.empty()) {
     return;  // the store has not been full
   }
-  if (const Status status = state_->policy->Restore(rest); !status.ok()) {
+  if (const Status status = state_->policy->Restore(reader.rest); !status.ok()) {
     log::Info("page store {}: the policy begins anew: {}", directory_->database_path(), status.ToString());
   }
 }
@@ -88,14 +83,12 @@ void StoreWriter::RestorePolicy(OpenedStore* store) {
 /// REQUIRES: the database is closed, so that its size does not change any more.
 void StoreWriter::SavePolicy(std::span<const SavedWord> words) {
   std::string state;
-  const auto append = [&state](const void* bytes, size_t size) {
-    state.append(static_cast<const char*>(bytes), size);
-  };
   {
     MutexLock lock(state_->mutex);
-    const SavedPolicy header{state_->write_credit, words.size()};
-    append(&header, sizeof(header));
-    append(words.data(), words.size_bytes());
+    AppendState(state, SavedPolicy{state_->write_credit, words.size()});
+    for (const SavedWord& word : words) {
+      AppendState(state, word);
+    }
     state += state_->policy->Serialize();
   }
   if (const Status status = SavePolicyState(*directory_, state_->cache_size, state); !status.ok()) {
