@@ -4,6 +4,7 @@
 #include "bench/cache_layout.h"
 #include "bench/disk_watch.h"
 #include "bench/latency_histogram.h"
+#include "cache/rocksdb_page_store.h"
 
 namespace ocfsgw::bench {
 namespace {
@@ -12,11 +13,9 @@ class BlobLayout final : public CacheLayout {
  public:
   explicit BlobLayout(std::unique_ptr<cache::BlobCache> cache) : cache_(std::move(cache)) {}
 
-  bool Get(const LayoutKey& key, std::span<std::byte> into) override {
-    return cache_->Get({key.file, key.block}, into);
-  }
+  bool Get(const LayoutKey& key, std::span<std::byte> into) override { return cache_->Get(key, into); }
   Inserted Put(const LayoutKey& key, std::shared_ptr<const std::string> bytes) override {
-    return cache_->Put({key.file, key.block}, *bytes) ? Inserted::kYes : Inserted::kDropped;
+    return cache_->Put(key, *bytes) ? Inserted::kYes : Inserted::kDropped;
   }
   bool Busy() const override { return cache_->full(); }
   void Flush() override { cache_->Flush(); }
@@ -55,7 +54,7 @@ Result<std::unique_ptr<CacheLayout>> OpenBlobLayout(const LayoutOptions& options
                                                     cache::BlobCacheOptions settings) {
   settings.path = options.directory + "/store";
   settings.cache_size = options.cache_size;
-  settings.file_bytes = SegmentBytes(options.cache_size);
+  settings.file_bytes = cache::SegmentBytes(options.cache_size);
   settings.memory_bytes =
       options.memory_bytes / 4;  // as the page store's block cache while its index is small
   settings.disk_bytes = [directory = options.directory] { return DiskUse(directory); };

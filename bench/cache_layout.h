@@ -11,11 +11,7 @@
 
 namespace ocfsgw::bench {
 
-struct LayoutKey {
-  uint64_t file = 0;
-  uint64_t block = 0;
-  bool operator==(const LayoutKey&) const = default;
-};
+using LayoutKey = cache::BlobKey;
 
 /// A look at a cache from outside, and at how far its evictions have come.
 struct LayoutSample {
@@ -60,9 +56,6 @@ struct LayoutOptions {
   uint64_t cache_size = 0;
   uint64_t memory_bytes = 0;  ///< As `memory=` of a mount.
 };
-
-/// A file as large as the segments of RocksdbPageStore.
-uint64_t SegmentBytes(uint64_t cache_size);
 
 /// RocksdbPageStore with the options that a mount gives it. The errors of its Open.
 Result<std::unique_ptr<CacheLayout>> OpenSegmentLayout(const LayoutOptions& options, bool admission);

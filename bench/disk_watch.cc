@@ -1,28 +1,13 @@
 #include "bench/disk_watch.h"
 
-#include <sys/stat.h>
-
-#include <filesystem>
 #include <utility>
 
+#include "cache/store_directory.h"
+
 namespace ocfsgw::bench {
-namespace {
-
-constexpr uint64_t kStatBlockBytes = 512;  // unit of st_blocks, stat(2)
-
-}  // namespace
-
 uint64_t DiskUse(const std::string& directory) {
-  uint64_t bytes = 0;
-  std::error_code error;
-  for (std::filesystem::recursive_directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
-    struct stat info;
-    if (lstat(it->path().c_str(), &info) == 0) {
-      bytes += static_cast<uint64_t>(info.st_blocks) * kStatBlockBytes;
-    }
-  }
-  return bytes;
+  const auto bytes = cache::StoreDirectory::DiskBytesAt(directory);
+  return bytes.ok() ? *bytes : 0;
 }
 
 DiskWatch::DiskWatch(const CacheLayout& layout, std::string directory, std::chrono::milliseconds interval)

@@ -10,8 +10,8 @@
 
 namespace ocfsgw::bench {
 
-/// Bytes of disk that all files below `directory` take, as du counts: st_blocks. What vanishes meanwhile is
-/// not counted.
+/// Bytes of disk that all files below `directory` take, as du counts: StoreDirectory::DiskBytesAt, and 0
+/// where that fails.
 uint64_t DiskUse(const std::string& directory);
 
 /// Looks at the disk that a layout takes, in a thread of its own, from construction to Stop().

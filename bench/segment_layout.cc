@@ -15,7 +15,7 @@ class SegmentLayout final : public CacheLayout {
  public:
   SegmentLayout(std::unique_ptr<cache::RocksdbPageStore> store, uint64_t cache_size, uint64_t queue_bytes_max)
       : store_(std::move(store)),
-        segment_bytes_(SegmentBytes(cache_size)),
+        segment_bytes_(cache::SegmentBytes(cache_size)),
         queue_bytes_max_(queue_bytes_max) {}
 
   bool Get(const LayoutKey& key, std::span<std::byte> into) override {
@@ -80,10 +80,6 @@ class SegmentLayout final : public CacheLayout {
 };
 
 }  // namespace
-
-uint64_t SegmentBytes(uint64_t cache_size) {
-  return std::clamp<uint64_t>(cache_size / 64, 1ULL << 20, 256ULL << 20);
-}
 
 Result<std::unique_ptr<CacheLayout>> OpenSegmentLayout(const LayoutOptions& options, bool admission) {
   OCFSGW_ASSIGN_OR_RETURN(auto directory, cache::StoreDirectory::Open(options.directory));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -51,6 +52,11 @@ struct RocksdbPageStoreOptions {
   /// What the database does its I/O through, for tests of faults. Null: the operating system.
   std::shared_ptr<rocksdb::FileSystem> file_system;
 };
+
+/// Bytes of a segment of a store with this quota: 1/64 of it, 1 to 256 MiB.
+constexpr uint64_t SegmentBytes(uint64_t cache_size) {
+  return std::clamp<uint64_t>(cache_size / 64, 1ULL << 20, 256ULL << 20);
+}
 
 /// Divides `bytes` of memory, kStoreMemoryMin or more, between the parts of a store: the members of `options`
 /// that end in _bytes, _bytes_min and _bytes_max, but for cache_size.

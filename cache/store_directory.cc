@@ -185,11 +185,10 @@ Status StoreDirectory::SetAside(const std::string& reason) const {
   return Status::Ok();
 }
 
-Result<uint64_t> StoreDirectory::DiskBytes() const {
+Result<uint64_t> StoreDirectory::DiskBytesAt(const std::string& path) {
   uint64_t bytes = 0;
   std::error_code error;
-  for (fs::recursive_directory_iterator it(database_path(), error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::recursive_directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
     struct stat info;
     if (lstat(it->path().c_str(), &info) == 0) {
       bytes += static_cast<uint64_t>(info.st_blocks) * kStatBlockBytes;
@@ -199,7 +198,7 @@ Result<uint64_t> StoreDirectory::DiskBytes() const {
     }
   }
   if (error) {
-    return Status::FromErrno(error.value(), "cannot look through " + database_path());
+    return Status::FromErrno(error.value(), "cannot look through " + path);
   }
   return bytes;
 }

@@ -50,7 +50,9 @@ class StoreDirectory {
   Status SetAside(const std::string& reason) const;
   /// Bytes of disk the database takes (st_blocks of all its files). Files that vanish meanwhile are not
   /// counted. kSystem if a directory or file of it cannot be looked at, or it is not there.
-  Result<uint64_t> DiskBytes() const;
+  Result<uint64_t> DiskBytes() const { return DiskBytesAt(database_path()); }
+  /// The same of all that is below `path`.
+  static Result<uint64_t> DiskBytesAt(const std::string& path);
 
  private:
   StoreDirectory(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}

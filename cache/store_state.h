@@ -45,7 +45,7 @@ struct StoreState {
   StoreState(const RocksdbPageStoreOptions& options, std::unique_ptr<EvictionPolicy> eviction_policy)
       : volume(options.volume),
         cache_size(options.cache_size),
-        segment_bytes(std::clamp(options.cache_size / 64, 1UL << 20, 256UL << 20)),
+        segment_bytes(SegmentBytes(options.cache_size)),
         index_bytes_max(options.index_bytes_max),
         segment_records_max(
             std::max<uint64_t>(1, options.index_bytes_max / kIndexShares / StoreIndex::kEntryBytesMax)),
