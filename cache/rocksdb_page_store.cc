@@ -148,9 +148,10 @@ bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const R
   if (status.ok() && record.empty()) {
     verified = Verified(state.volume, key, stamp, header, {into.data(), into.size()});
   } else if (status.ok()) {
-    const auto payload = VerifiedPayload(state.volume, key, stamp, length, record.ToStringView());
-    verified = payload.has_value();
-    std::copy_n(payload.value_or("").data(), payload.value_or("").size(), into.data());
+    if (const auto payload = VerifiedPayload(state.volume, key, stamp, length, record.ToStringView())) {
+      std::copy_n(payload->data(), payload->size(), into.data());
+      verified = true;
+    }
   }
   if (!verified) {
     NoteUnreadable(key, sequence, status);

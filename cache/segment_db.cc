@@ -47,35 +47,42 @@ class ForwardingLogger final : public rocksdb::Logger {
   }
 };
 
-/// RocksDB takes a record of a kind that only recycled logs have, and that belongs to another log, for the
-/// end of the log: one flipped bit of its kind, which no checksum covers then, and it is gone without a word,
-/// and what was dropped is back. We recycle no logs. (db/log_format.h, for logs and manifests: blocks of 32
+/// Whether a record of this log or manifest is of a kind that we never write (db/log_format.h: blocks of 32
 /// KiB; of a record 4 bytes checksum, 2 length, 1 kind; kinds from 5 on are for recycled logs or not invented
-/// yet.)
-rocksdb::Status CheckLogs(const std::string& path) {
+/// yet). False for what cannot be read: that is for RocksDB to say.
+bool HasUnknownKind(const std::filesystem::path& path) {
   constexpr size_t kBlockBytes = 32768;
   constexpr size_t kHeaderBytes = 7;
   constexpr unsigned char kKindMax = 4;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-    const std::filesystem::path& file = it->path();
-    if (file.extension() != ".log" && !file.filename().string().starts_with("MANIFEST-")) {
-      continue;
-    }
-    std::ifstream log(file, std::ios::binary);
-    std::vector<char> block(kBlockBytes);
-    while (log.read(block.data(), kBlockBytes), log.gcount() > 0) {
-      const auto bytes = static_cast<size_t>(log.gcount());
-      for (size_t at = 0; at + kHeaderBytes <= bytes;) {
-        const auto byte = [&](size_t index) { return static_cast<unsigned char>(block[at + index]); };
-        if (byte(6) > kKindMax) {
-          return rocksdb::Status::Corruption("a record of unknown kind", file.string());
-        }
-        at += kHeaderBytes + byte(4) + (size_t{byte(5)} << 8);
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> block(kBlockBytes);
+  while (file.read(block.data(), kBlockBytes), file.gcount() > 0) {
+    const auto bytes = static_cast<size_t>(file.gcount());
+    for (size_t at = 0; at + kHeaderBytes <= bytes;) {
+      const auto byte = [&](size_t index) { return static_cast<unsigned char>(block[at + index]); };
+      if (byte(6) > kKindMax) {
+        return true;
       }
+      at += kHeaderBytes + byte(4) + (size_t{byte(5)} << 8);
     }
   }
-  return rocksdb::Status::OK();  // what cannot be read is for RocksDB to say
+  return false;
+}
+
+/// RocksDB takes a record of a kind that only recycled logs have, and that belongs to another log, for the
+/// end of the log: one flipped bit of its kind, which no checksum covers then, and it is gone without a word,
+/// and what was dropped is back. We recycle no logs.
+rocksdb::Status CheckLogs(const std::string& directory) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::filesystem::path& path = it->path();
+    const bool log = path.extension() == ".log" || path.filename().string().starts_with("MANIFEST-");
+    if (log && HasUnknownKind(path)) {
+      return rocksdb::Status::Corruption("a record of unknown kind", path.string());
+    }
+  }
+  return rocksdb::Status::OK();
 }
 
 std::unique_ptr<rocksdb::Env> MakeEnv(std::shared_ptr<rocksdb::FileSystem> file_system) {
