@@ -78,7 +78,7 @@ void SetReadAhead(const std::string& mountpoint, uint64_t bytes) {
   const auto path = fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", stx.stx_dev_major, stx.stx_dev_minor);
   std::ofstream file(path);
   file << (bytes >> 10) << std::flush;
-  if (!file) log::Info("the kernel reads ahead by 128K as usual: cannot write {}", path);
+  if (!file) log::Info("the kernel reads ahead by 128K at most: cannot write {}", path);
 }
 
 fuse_lowlevel_ops Operations(const MountContext& context) {

@@ -6,7 +6,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -250,11 +252,12 @@ TEST_F(LifeCycle, TheKernelReadsAheadAsFarAsItIsTold) {
     ASSERT_EQ(stat(gateway_.Mount().c_str(), &st), 0);
     const auto path = "/sys/class/bdi/" + std::to_string(major(st.st_dev)) + ":" +
                       std::to_string(minor(st.st_dev)) + "/read_ahead_kb";
-    if (access(path.c_str(), W_OK) != 0) GTEST_SKIP() << "not to be set here: " << path;
+    // Where the device cannot be told, the kernel takes no more than its own from the gateway.
+    const int most = access(path.c_str(), W_OK) == 0 ? INT_MAX : 128;
     std::ifstream file(path);
     int found = 0;
     file >> found;
-    EXPECT_EQ(found, kib) << option;
+    EXPECT_EQ(found, std::min(kib, most)) << option;
     ASSERT_TRUE(gateway_.Unmount());
   }
 }
