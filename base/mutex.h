@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "base/blocking.h"
 #include "base/clock.h"
 
 // Names of clang's thread-safety attributes (https://clang.llvm.org/docs/ThreadSafetyAnalysis.html); nothing
@@ -52,12 +53,14 @@ class SCOPED_CAPABILITY MutexLock {
 class CondVar {
  public:
   void Wait(Mutex& mutex) REQUIRES(mutex) NO_THREAD_SAFETY_ANALYSIS {
+    AboutToBlock();
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     cv_.wait(lock);
     lock.release();
   }
   /// False if `deadline` passed. Real time only: simulated waits go through an Executor.
   bool WaitUntil(Mutex& mutex, TimePoint deadline) REQUIRES(mutex) NO_THREAD_SAFETY_ANALYSIS {
+    AboutToBlock();
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     const auto status = cv_.wait_until(lock, deadline);
     lock.release();

@@ -47,6 +47,9 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
+/// kInvalidArgument: what the user gave is not to be had; `message` says what is wrong and what to do.
+inline Status Refuse(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
+
 /// A value or the Status that says why there is none.
 template <typename T>
 class [[nodiscard]] Result {

@@ -20,6 +20,13 @@ Command AddReplayCommand(CLI::App& app);
 Command AddRunCommand(CLI::App& app);
 Command AddImportStraceCommand(CLI::App& app);
 Command AddRecordCommand(CLI::App& app);
+Command AddCompareCommand(CLI::App& app);
+/// `command`: what TakeLocksCommand has found.
+Command AddLocksCommand(CLI::App& app, std::vector<std::string> command);
+
+/// What follows -- behind "locks" is a command line of its own, and is not parsed: CLI11 would take "[a,b]"
+/// apart. Takes it away from `argc`.
+std::vector<std::string> TakeLocksCommand(int& argc, char** argv);
 
 // What they share.
 

@@ -26,10 +26,13 @@ int Main(int argc, char** argv) {
   app.set_version_flag("-V,--version", "ocfsgw-bench " OCFSGW_VERSION);
   app.footer(kFooter);
   app.require_subcommand(1);
-  const std::pair<std::string, Command> commands[] = {{"replay", AddReplayCommand(app)},
-                                                      {"run", AddRunCommand(app)},
-                                                      {"import-strace", AddImportStraceCommand(app)},
-                                                      {"record", AddRecordCommand(app)}};
+  const std::pair<std::string, Command> commands[] = {
+      {"replay", AddReplayCommand(app)},
+      {"run", AddRunCommand(app)},
+      {"import-strace", AddImportStraceCommand(app)},
+      {"record", AddRecordCommand(app)},
+      {"compare", AddCompareCommand(app)},
+      {"locks", AddLocksCommand(app, TakeLocksCommand(argc, argv))}};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+
+#include "bench/svg.h"
 
 namespace ocfsgw::bench {
 namespace {
@@ -13,39 +14,6 @@ constexpr size_t kColumns = 2;
 constexpr double kPanelWidth = 440, kPanelHeight = 280;
 constexpr double kLeft = 48, kRight = 12, kTop = 28, kBottom = 36;  // of a panel, around its plot
 constexpr double kLegendHeight = 40, kLegendWidth = 95;
-// Okabe and Ito's colours, which most colour-blind readers can tell apart; then dashed ones.
-constexpr std::array<const char*, 8> kColours = {"#e69f00", "#56b4e9", "#009e73", "#d4c400",
-                                                 "#0072b2", "#d55e00", "#cc79a7", "#888888"};
-
-std::string Escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < ' ' ? '?' : c;
-    }
-  }
-  return out;
-}
-
-std::string Text(double x, double y, const std::string& text, const char* anchor) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", x, y, anchor,
-                     Escaped(text));
-}
-
-std::string Line(double x1, double y1, double x2, double y2, const std::string& style) {
-  return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1, x2, y2,
-                     style);
-}
 
 /// In the order in which they appear first; the optimum last.
 std::vector<std::string> Policies(const ReplayResults& results) {
@@ -124,10 +92,10 @@ double RowOf(size_t i, size_t per_row) {
 
 std::string Panel(const ReplayTrace& trace, const std::vector<std::string>& policies, const Scale& scale) {
   constexpr double kRightEdge = kPanelWidth - kRight;
-  std::string out = Text(kLeft, kTop - 10, trace.name, "start");
+  std::string out = SvgText(kLeft, kTop - 10, trace.name, "start");
   for (const double ratio : {0.0, 0.25, 0.5, 0.75, 1.0}) {
-    out += Line(kLeft, Scale::Up(ratio), kRightEdge, Scale::Up(ratio), "stroke=\"#dddddd\"");
-    out += Text(kLeft - 6, Scale::Up(ratio) + 4, fmt::format("{:.2f}", ratio), "end");
+    out += SvgLine(kLeft, Scale::Up(ratio), kRightEdge, Scale::Up(ratio), "stroke=\"#dddddd\"");
+    out += SvgText(kLeft - 6, Scale::Up(ratio) + 4, fmt::format("{:.2f}", ratio), "end");
   }
   std::vector<double> labelled;
   for (const ReplayCell& cell : trace.cells) {
@@ -136,10 +104,10 @@ std::string Panel(const ReplayTrace& trace, const std::vector<std::string>& poli
         std::any_of(labelled.begin(), labelled.end(), [x](double other) { return std::abs(x - other) < 28; });
     if (crowded) continue;
     labelled.push_back(x);
-    out += Line(x, Scale::Up(0), x, Scale::Up(0) + 4, "stroke=\"#888888\"");
-    out += Text(x, Scale::Up(0) + 17, PercentText(Percent(trace, cell)), "middle");
+    out += SvgLine(x, Scale::Up(0), x, Scale::Up(0) + 4, "stroke=\"#888888\"");
+    out += SvgText(x, Scale::Up(0) + 17, PercentText(Percent(trace, cell)), "middle");
   }
-  out += Text((kLeft + kRightEdge) / 2, kPanelHeight - 4, "cache size, % of distinct objects", "middle");
+  out += SvgText((kLeft + kRightEdge) / 2, kPanelHeight - 4, "cache size, % of distinct objects", "middle");
   for (size_t i = 0; i < policies.size(); ++i) out += Curve(trace, policies[i], scale, StyleOf(policies, i));
   return out;
 }
@@ -153,16 +121,11 @@ std::string MissRatioChart(const ReplayResults& results) {
   const double legend = kLegendHeight + 20 * RowOf(policies.size() - 1, kPerRow);
   const double width = kColumns * kPanelWidth;
   const double height = legend + kPanelHeight * RowOf(results.traces.size() + kColumns - 1, kColumns);
-  std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} "
-      "{1:.0f}\" "
-      "font-family=\"sans-serif\" font-size=\"11\">\n<title>Miss ratio by cache size</title>\n"
-      "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
-      width, height);
+  std::string out;
   for (size_t i = 0; i < policies.size(); ++i) {
     const double x = 12 + static_cast<double>(i % kPerRow) * kLegendWidth;
     const double y = 20 + 20 * RowOf(i, kPerRow);
-    out += Line(x, y, x + 22, y, StyleOf(policies, i)) + Text(x + 27, y + 4, policies[i], "start");
+    out += SvgLine(x, y, x + 22, y, StyleOf(policies, i)) + SvgText(x + 27, y + 4, policies[i], "start");
   }
   for (size_t i = 0; i < results.traces.size(); ++i) {
     out += fmt::format("<g transform=\"translate({:.0f} {:.0f})\">\n",
@@ -170,7 +133,7 @@ std::string MissRatioChart(const ReplayResults& results) {
                        legend + kPanelHeight * RowOf(i, kColumns));
     out += Panel(results.traces[i], policies, scale) + "</g>\n";
   }
-  return out + "</svg>\n";
+  return SvgDocument(width, height, "Miss ratio by cache size", out);
 }
 
 }  // namespace ocfsgw::bench

@@ -255,11 +255,22 @@ std::unique_ptr<RocksdbPageStore> OpenLarge(const Scratch& scratch, uint64_t mem
   return store.ok() ? std::move(*store) : nullptr;
 }
 
-void PutMany(RocksdbPageStore& store, uint64_t records, uint64_t file_blocks) {
+/// `used`: in random order, and each is read while it is queued.
+void PutMany(RocksdbPageStore& store, uint64_t records, uint64_t file_blocks, bool used = false) {
   const auto payload = std::make_shared<const std::string>(100, 'x');
-  for (uint64_t number = 0; number < records; ++number) {
-    store.Put(Many(number, file_blocks), kStamp, payload);
-    if (number % 2048 == 2047) {
+  std::vector<uint64_t> numbers(records);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  if (used) {
+    std::shuffle(numbers.begin(), numbers.end(), std::mt19937_64(1));
+  }
+  std::vector<std::byte> into(payload->size());
+  for (uint64_t put = 0; put < records; ++put) {
+    const RecordKey key = Many(numbers[put], file_blocks);
+    store.Put(key, kStamp, payload);
+    if (used) {
+      (void)store.Get(key, kStamp, 0, into);
+    }
+    if (put % 2048 == 2047) {
       store.Flush();
     }
   }
@@ -277,12 +288,13 @@ double StatusBytes(const std::string& name) {
   return 0;
 }
 
-/// Opening a store with range(0) records until the first hit, with range(1) blocks to a file.
+/// Opening a store with range(0) records until the first hit, with range(1) blocks to a file. If range(2),
+/// they were put in random order, and all were read, so that the policy's state has a word for each.
 void BM_StoreOpen(benchmark::State& state) {
   Scratch scratch;
   const auto records = static_cast<uint64_t>(state.range(0));
   const auto file_blocks = static_cast<uint64_t>(state.range(1));
-  PutMany(*OpenLarge(scratch, 1024 * kMiB), records, file_blocks);
+  PutMany(*OpenLarge(scratch, 1024 * kMiB), records, file_blocks, state.range(2) != 0);
   std::vector<std::byte> into(100);
   for (auto _ : state) {
     auto store = OpenLarge(scratch, 1024 * kMiB);
@@ -298,8 +310,9 @@ void BM_StoreOpen(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_StoreOpen)
-    ->Args({1'000'000, kFileBlocks})
-    ->Args({1'000'000, 1})
+    ->Args({1'000'000, kFileBlocks, 0})
+    ->Args({1'000'000, kFileBlocks, 1})
+    ->Args({1'000'000, 1, 0})
     ->Iterations(3)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();

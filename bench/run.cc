@@ -1,13 +1,11 @@
 #include "bench/run.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <fstream>
 #include <thread>
 
+#include "bench/kernel_caches.h"
 #include "bench/work_directory.h"
 
 namespace ocfsgw::bench {
@@ -34,6 +32,11 @@ class Side {
   Status Prepare(const std::atomic<bool>& stop) {
     Operations unmeasured(work_.path(), stop);
     return workload_->Prepare(unmeasured);
+  }
+
+  Status Verify(const std::atomic<bool>& stop) {
+    Operations unmeasured(work_.path(), stop);
+    return workload_->Verify(unmeasured);
   }
 
   Status Round(uint64_t round) {
@@ -75,7 +78,11 @@ class Side {
   };
 
   Side(WorkDirectory work, const RunOptions& options, const WorkloadKind& kind, const std::atomic<bool>& stop)
-      : work_(std::move(work)), workload_(kind.make({.seed = options.seed, .threads = options.threads})) {
+      : work_(std::move(work)),
+        workload_(kind.make({.seed = options.seed,
+                             .threads = options.threads,
+                             .files = options.files,
+                             .large_bytes = options.large_bytes})) {
     for (unsigned i = 0; i < options.threads; ++i) threads_.emplace_back(work_.path(), stop);
   }
 
@@ -85,14 +92,6 @@ class Side {
   std::vector<double> round_seconds_;
   double seconds_ = 0;
 };
-
-Status DropCaches() {
-  constexpr const char* kFile = "/proc/sys/vm/drop_caches";  // 3: pages, names and inodes (proc_sys_vm(5))
-  sync();
-  std::ofstream file(kFile);
-  file << "3\n" << std::flush;
-  return file ? Status::Ok() : Status::LastErrno(kFile);
-}
 
 /// Rounds on all sides in turn, until there were enough.
 Status Rounds(const RunOptions& options, const std::vector<Side*>& sides) {
@@ -104,7 +103,7 @@ Status Rounds(const RunOptions& options, const std::vector<Side*>& sides) {
       return Status::Ok();
     }
     for (Side* const side : sides) {
-      if (options.drop_caches) OCFSGW_RETURN_IF_ERROR(DropCaches());
+      if (options.drop_caches) OCFSGW_RETURN_IF_ERROR(DropKernelCaches());
       OCFSGW_RETURN_IF_ERROR(side->Round(round));
     }
   }
@@ -157,6 +156,9 @@ Status RunWorkload(const RunOptions& options, const WorkloadKind& kind, const st
     tiers.Finish(result);
     if (options.baseline) result.baseline = sides[1]->Result();
     results.workloads.push_back(std::move(result));
+    for (Side* const side : all) {
+      if (status.ok()) status = side->Verify(stop);
+    }
   }
   for (const auto& side : sides) {
     if (options.keep) {

@@ -18,7 +18,9 @@ struct RunOptions {
   std::string mount;
   std::optional<std::string> baseline;
   uint64_t seed = 0;
-  unsigned threads = 1;            ///< 1 to kThreadsMax.
+  unsigned threads = 1;                         ///< 1 to kThreadsMax.
+  uint64_t files = WorkloadParameters().files;  ///< See there.
+  uint64_t large_bytes = WorkloadParameters().large_bytes;
   std::optional<uint64_t> rounds;  ///< Of each workload on each directory; else `seconds` decide.
   double seconds = 5;              ///< Of each workload, both directories together; the round begun is ended.
   bool keep = false;               ///< Leave the trees.

@@ -33,15 +33,10 @@ uint64_t Rest(uint64_t whole, uint64_t part) { return whole > part ? whole - par
 
 std::optional<GatewayOfDirectory> GatewayFor(const std::string& directory) {
   const std::string canonical = CanonicalPath(directory);
-  const ctl::MountEntry* best = nullptr;
-  const std::vector<ctl::MountEntry> mounts = ctl::ListMounts();
-  for (const ctl::MountEntry& mount : mounts) {
-    const bool closer = best == nullptr || mount.mountpoint.size() > best->mountpoint.size();
-    if (closer && IsInside(canonical, mount.mountpoint)) best = &mount;
-  }
-  if (best == nullptr) return std::nullopt;
-  const auto below = canonical.begin() + static_cast<std::ptrdiff_t>(best->mountpoint.size());
-  return GatewayOfDirectory{best->socket, static_cast<uint64_t>(std::count(below, canonical.end(), '/'))};
+  const auto mount = ctl::MountOf(canonical);
+  if (!mount) return std::nullopt;
+  const auto below = canonical.begin() + static_cast<std::ptrdiff_t>(mount->mountpoint.size());
+  return GatewayOfDirectory{mount->socket, static_cast<uint64_t>(std::count(below, canonical.end(), '/'))};
 }
 
 Result<GatewayCounters> CountersFrom(const nlohmann::json& stats) {

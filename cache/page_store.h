@@ -21,6 +21,7 @@ enum class RecordKind : uint8_t {
   kSymlink = 2,  ///< A symlink's target (index 0).
   kNode = 3,   ///< How the backend finds the inode again (index 0, generation 0); a hint, verified when used.
   kXattr = 4,  ///< An extended attribute, or that there is none (index: hash of its name).
+  kAttr = 5,   ///< The attributes of an inode of a sealed tree (index 0).
 };
 
 struct RecordKey {
@@ -51,6 +52,7 @@ struct PageStoreStats {
   uint64_t written_bytes = 0;  ///< Of all records written, those written again included, counted likewise.
   PageStoreMemory memory;
   bool degraded = false;  ///< Every Get misses and every Put is dropped.
+  bool slow = false;      ///< Degraded, and the reason is that the disk takes too long.
 };
 
 /// The persistent page store: records under a version stamp. It knows nothing of leases: whoever asks must

@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "base/blocking.h"
+#include "cache/disk_probe.h"
 #include "cache/replacement_eviction.h"
 #include "cache/store_state.h"
 #include "cache/store_writer.h"
@@ -37,6 +41,7 @@ struct RocksdbPageStore::Impl {
   Impl(const RocksdbPageStoreOptions& options, std::unique_ptr<EvictionPolicy> policy,
        StoreDirectory directory)
       : state(options, std::move(policy)),
+        probe(&state, directory.database_path(), options),
         writer(&state, std::move(directory), options),
         metrics(options.metrics),
         drain_time(options.drain_time) {}
@@ -46,16 +51,21 @@ struct RocksdbPageStore::Impl {
   /// Copies the verified record to room(its length); false if there is none, with anything there.
   template <typename Room>
   bool Read(const RecordKey& key, StampHash stamp, const Room& room);
+  /// Around what reads the disk; nullopt: it must not be read.
+  std::optional<SlowDisk::Lookup> BeginLookup() REQUIRES(state.mutex);
+  void EndLookup(SlowDisk::Lookup lookup);
   /// Counts a Get; returns `hit`.
   bool Count(bool hit);
   void NoteUnreadable(const RecordKey& key, Sequence sequence, const rocksdb::Status& status);
 
   StoreState state;
+  DiskProbe probe;
   StoreWriter writer;
   MetricsRegistry* const metrics;
   const Duration drain_time;
   std::atomic<int> read_errors{0};  // in a row; relaxed: a rough count will do
   std::thread thread;
+  std::thread probe_thread;
 };
 
 void RocksdbPageStore::Impl::AddMetrics() {
@@ -67,8 +77,10 @@ void RocksdbPageStore::Impl::AddMetrics() {
   add("bytes", "Payload bytes stored", [](const Impl& impl) { return impl.Stats().bytes; });
   add("disk_bytes", "Disk used by the database", [](const Impl& impl) { return impl.Stats().disk_bytes; });
   add("quota_bytes", "Disk the database may use", [](const Impl& impl) { return impl.state.cache_size; });
-  add("degraded", "1 while the store misses because of errors",
+  add("degraded", "1 while the store misses because of errors or a slow disk",
       [](const Impl& impl) { return impl.Stats().degraded; });
+  add("slow", "1 while the store misses because its disk is slow",
+      [](const Impl& impl) { return impl.Stats().slow; });
   add("hits_total", "Gets served", [](const Impl& impl) { return impl.state.counters.hits.value(); });
   add("misses_total", "Gets not served", [](const Impl& impl) { return impl.state.counters.misses.value(); });
   add("evicted_records_total", "Records evicted",
@@ -108,7 +120,8 @@ PageStoreStats RocksdbPageStore::Impl::Stats() const {
   stats.records = state.index.records();
   stats.bytes = state.index.bytes();
   stats.disk_bytes = state.disk_bytes;
-  stats.degraded = state.degraded;
+  stats.degraded = state.OutOfService();
+  stats.slow = state.disk.slow();
   stats.memory.index = state.IndexBytes();
   stats.memory.queue = state.queue.bytes();
   return stats;
@@ -120,13 +133,20 @@ bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const R
   std::shared_ptr<Segment> segment;
   Sequence sequence;
   uint32_t length;
+  std::optional<SlowDisk::Lookup> lookup;
   {
     MutexLock lock(state.mutex);
-    IndexSlot* const slot = state.degraded ? nullptr : state.index.Find(key);
+    IndexSlot* const slot = state.OutOfService() ? nullptr : state.index.Find(key);
     if (slot == nullptr || slot->second.state == IndexEntry::State::kVoid || slot->second.stamp != stamp) {
       return false;
     }
     IndexEntry& entry = slot->second;
+    if (entry.state == IndexEntry::State::kStored) {
+      lookup = BeginLookup();
+      if (!lookup) {
+        return false;
+      }
+    }
     entry.policy_word = state.policy->Touched(key, entry.policy_word);
     sequence = entry.sequence;
     length = entry.length;
@@ -141,9 +161,11 @@ bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const R
     std::copy_n(queued->data(), length, into.data());
     return true;
   }
+  AboutToBlock();
   HeaderBytes header;
   rocksdb::PinnableSlice record;
   const rocksdb::Status status = segment->ReadInto(key, &header, into, &record);
+  EndLookup(*lookup);
   bool verified = false;
   if (status.ok() && record.empty()) {
     verified = Verified(state.volume, key, stamp, header, {into.data(), into.size()});
@@ -159,6 +181,22 @@ bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const R
   }
   read_errors.store(0, std::memory_order_relaxed);
   return true;
+}
+
+std::optional<SlowDisk::Lookup> RocksdbPageStore::Impl::BeginLookup() {
+  const auto lookup = state.disk.Begin(std::chrono::steady_clock::now());
+  if (state.disk.slow()) {
+    state.disk_slow.NotifyAll();
+  }
+  return lookup;
+}
+
+void RocksdbPageStore::Impl::EndLookup(SlowDisk::Lookup lookup) {
+  MutexLock lock(state.mutex);
+  state.disk.End(lookup, std::chrono::steady_clock::now());
+  if (state.disk.slow()) {
+    state.disk_slow.NotifyAll();
+  }
 }
 
 bool RocksdbPageStore::Impl::Count(bool hit) {
@@ -196,16 +234,19 @@ Result<std::unique_ptr<RocksdbPageStore>> RocksdbPageStore::Open(StoreDirectory 
   }
   auto impl = std::make_unique<Impl>(options, std::move(policy), std::move(directory));
   impl->writer.Open();
+  std::unique_ptr<RocksdbPageStore> store(new RocksdbPageStore(std::move(impl)));
+  Impl* const started = store->impl_.get();
   try {
-    impl->thread = std::thread([raw = impl.get()] { raw->writer.Run(); });
+    started->thread = std::thread([started] { started->writer.Run(); });
+    started->probe_thread = std::thread([started] { started->probe.Run(); });
   } catch (const std::system_error& error) {
     return Status(StatusCode::kUnavailable,
-                  std::string("cannot start the page store's writer: ") + error.what());
+                  std::string("cannot start the page store's threads: ") + error.what());
   }
-  if (impl->metrics != nullptr) {
-    impl->AddMetrics();
+  if (started->metrics != nullptr) {
+    started->AddMetrics();
   }
-  return std::unique_ptr<RocksdbPageStore>(new RocksdbPageStore(std::move(impl)));
+  return store;
 }
 
 RocksdbPageStore::RocksdbPageStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -219,8 +260,13 @@ RocksdbPageStore::~RocksdbPageStore() {
     impl_->state.stopping = true;
     impl_->state.stop_deadline = std::chrono::steady_clock::now() + impl_->drain_time;
     impl_->state.work.NotifyAll();
+    impl_->state.disk_slow.NotifyAll();
   }
-  impl_->thread.join();
+  for (std::thread* thread : {&impl_->thread, &impl_->probe_thread}) {
+    if (thread->joinable()) {  // it was started
+      thread->join();
+    }
+  }
 }
 
 Result<size_t> RocksdbPageStore::Get(const RecordKey& key, StampHash stamp, size_t offset,
@@ -263,7 +309,7 @@ void RocksdbPageStore::Put(const RecordKey& key, StampHash stamp, std::shared_pt
   StoreState& state = impl_->state;
   const uint64_t length = bytes->size();
   MutexLock lock(state.mutex);
-  if (state.degraded || state.stopping || RecordCharge(length) > state.segment_bytes ||
+  if (state.OutOfService() || state.stopping || RecordCharge(length) > state.segment_bytes ||
       !state.queue.HasRoom(length)) {
     state.counters.dropped.Add();
     return;

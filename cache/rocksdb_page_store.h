@@ -38,6 +38,11 @@ struct RocksdbPageStoreOptions {
   Duration retry_interval = std::chrono::seconds(30);
   /// How often a store that is open notes in its directory that it is in use.
   Duration touch_interval = std::chrono::minutes(1);
+  /// A look-up that waits for the disk for longer takes the store out of service. A disk that works, even a
+  /// busy one, has answered by then; and a look-up that takes a second is worth less than a read of the
+  /// source.
+  Duration slow_limit = std::chrono::seconds(1);
+  Duration slow_probe_interval = std::chrono::seconds(5);  ///< How often a slow disk is tried.
   std::unique_ptr<EvictionPolicy> policy;  ///< Null: ReplacementEviction, of kDefaultReplacementPolicy.
   /// Of a new segment, at most this share is filled with records of evicted ones. 0 to 0.9.
   double kept_share = 0.8;
@@ -67,7 +72,7 @@ void ShareMemory(uint64_t bytes, RocksdbPageStoreOptions* options);
 /// again. A record larger than a segment is not stored.
 ///
 /// Thread-safe. One mutex, a leaf, never held across a RocksDB call; one thread of its own, the writer, does
-/// all writing, evicting and recovering.
+/// all writing, evicting and recovering; another, the probe, has nothing to do but when the disk is slow.
 ///
 /// 1. A record is served only if key, stamp, length and checksum are those it was put with.
 /// 2. The newest Put under a key wins; DropInode hides everything put before it; both also across a restart.
@@ -86,6 +91,11 @@ void ShareMemory(uint64_t bytes, RocksdbPageStoreOptions* options);
 /// are one log line. A database that ten attempts in a row could not read counts as one that cannot be used,
 /// and a deleted directory is made anew. Drops whose tombstones cannot be written hide the database: who
 /// opens it before they are written sets it aside.
+///
+/// A disk that takes longer than slow_limit for a look-up (slow_disk.h) takes the store out of service in the
+/// same way, but the database stays open: the index stays, drops are written as ever, and what is stored is
+/// served again when the disk was quick three times in a row, tried every slow_probe_interval. A disk that is
+/// slow only to write makes the queue full, and Puts are dropped.
 class RocksdbPageStore final : public PageStore {
  public:
   /// Reads the index of what is stored: about a second for a million records. kInvalidArgument if cache_size
@@ -93,7 +103,7 @@ class RocksdbPageStore final : public PageStore {
   static Result<std::unique_ptr<RocksdbPageStore>> Open(StoreDirectory directory,
                                                         RocksdbPageStoreOptions options);
   /// Writes what is queued, for at most drain_time, and closes the database. On a slow disk the calls that
-  /// are under way at that moment come on top.
+  /// are under way at that moment come on top, and what is not flushed is not stored.
   ~RocksdbPageStore() override;
 
   Result<size_t> Get(const RecordKey& key, StampHash stamp, size_t offset,

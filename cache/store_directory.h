@@ -10,13 +10,15 @@ namespace ocfsgw::cache {
 
 /// The place of a store in the file system, a slot (store_slots.h), owned by one process at a time:
 ///
-/// | name in the directory | what                                                              |
-/// |-----------------------|-------------------------------------------------------------------|
-/// | store.lock            | flock(2)ed exclusively as long as this object lives; its mtime is the last use |
-/// | store/                | the database; its file FORMAT says which format and which volume, POLICY what
-/// its policy remembers (policy_state_file.h) |
-/// | store.aside-<n>       | a database that could not be used, kept for a person to look at; at most one,
-/// not in the quota |
+/// | name in the directory | what                                                                       |
+/// |-----------------------|----------------------------------------------------------------------------|
+/// | store.lock            | flock(2)ed exclusively while this object lives; its mtime is the last use  |
+/// | store/                | the database                                                               |
+/// | store/FORMAT          | which format and which volume                                              |
+/// | store/POLICY          | what its policy remembers (policy_state_file.h)                            |
+/// | store/PROBE           | there for a moment while its disk is tried (disk_probe.h)                  |
+/// | store.aside-<n>       | a database that could not be used, for a person to look at; at most one,   |
+/// |                       | not in the quota                                                           |
 ///
 /// Nothing else in the directory is touched. Thread-compatible.
 class StoreDirectory {

@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "cache/rocksdb_page_store.h"
 #include "cache/segment_db.h"
+#include "cache/slow_disk.h"
 #include "cache/store_index.h"
 #include "cache/store_memory.h"
 #include "cache/write_queue.h"
@@ -54,7 +55,8 @@ struct StoreState {
         write_amplification_max(options.write_amplification_max),
         admission(options.admission),
         policy(std::move(eviction_policy)),
-        queue(options.queue_bytes_max, options.queue_records_max) {}
+        queue(options.queue_bytes_max, options.queue_records_max),
+        disk(options.slow_limit) {}
 
   const VolumeId volume;
   const uint64_t cache_size;
@@ -68,12 +70,16 @@ struct StoreState {
   const bool admission;
 
   mutable Mutex mutex;
-  CondVar work;     // the writer waits for something to do
-  CondVar flushed;  // Flush() waits for flush_done
+  CondVar work;       // the writer waits for something to do
+  CondVar flushed;    // Flush() waits for flush_done
+  CondVar disk_slow;  // the probe waits for disk.slow()
   const std::unique_ptr<EvictionPolicy> policy PT_GUARDED_BY(mutex);
   StoreIndex index GUARDED_BY(mutex);
   WriteQueue queue GUARDED_BY(mutex);
   std::map<SegmentId, std::shared_ptr<Segment>> segments GUARDED_BY(mutex);
+  SlowDisk disk GUARDED_BY(mutex);
+  /// Every Get misses and every Put is dropped.
+  bool OutOfService() const REQUIRES(mutex) { return degraded || disk.slow(); }
   Sequence last_sequence GUARDED_BY(mutex) = 0;
   Sequence flush_wanted GUARDED_BY(mutex) = 0;  // everything up to here should become durable
   Sequence flush_done GUARDED_BY(mutex) = 0;    // flush_wanted as of the last flush

@@ -133,7 +133,7 @@ void StoreWriter::Stop() {
   bool late = false;
   {
     MutexLock lock(state_->mutex);
-    late = std::chrono::steady_clock::now() >= state_->stop_deadline;
+    late = state_->disk.slow() || std::chrono::steady_clock::now() >= state_->stop_deadline;
   }
   if (!late) {
     (void)FlushActive();

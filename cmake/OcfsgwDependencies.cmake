@@ -1,7 +1,8 @@
 # Third-party libraries, all from Debian packages. Which folder uses which, and why, is in docs/ARCHITECTURE.md.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-find_package(Boost 1.74 REQUIRED)             # Asio (header only): executors, control socket
+find_package(Boost 1.74 REQUIRED)             # Asio (header only): executors, control socket; Beast: the injector's HTTP
+find_package(OpenSSL 3.0 REQUIRED)            # TLS and certificates of the injector
 find_package(spdlog REQUIRED)                 # logging
 find_package(fmt REQUIRED)                    # message formatting (std::format is not in this compiler's library)
 find_package(CLI11 REQUIRED)                  # command lines of the programs

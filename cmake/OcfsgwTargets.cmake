@@ -24,3 +24,9 @@ function(ocfsgw_program name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ocfsgw_options ${arg_LIBS})
 endfunction()
+
+# ocfsgw_alone(file...): compiled alone with OCFSGW_UNITY, too, since another file of the target has a name of its own that is
+# the same. tests/architecture finds those that the compiler would take for overloads.
+function(ocfsgw_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()

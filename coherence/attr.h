@@ -29,6 +29,7 @@ struct FileAttr {
   FileTime atime;
   FileTime mtime;
   FileTime ctime;
+  std::optional<bool> immutable;  ///< FS_IMMUTABLE_FL of chattr(1); not set: nobody has asked.
 };
 
 /// What SETATTR may change; only what is set is changed.

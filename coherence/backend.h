@@ -100,6 +100,12 @@ class NodeHold {
   virtual bool Needed() = 0;
 };
 
+/// While it lives, nobody else has the same lock, on any node.
+class NodeLock {
+ public:
+  virtual ~NodeLock() = default;
+};
+
 /// Blocking calls on the shared file system by inode, below every cache of ours. Thread-safe. Every call may
 /// wait for the cluster's lock manager: never call with a mutex held, nor while holding a lease that is being
 /// recalled (see docs/COHERENCE.md, forced release). Errors are kSystem with the file system's own errno, to
@@ -173,8 +179,20 @@ class Backend {
   /// Whether a change of an extended attribute shows in ctime: answers may be kept under the stamp then.
   virtual bool XattrsMoveCtime() { return false; }
 
+  /// flock(2) of a directory, exclusively. Does not wait: EWOULDBLOCK if somebody has it.
+  virtual Result<std::unique_ptr<NodeLock>> LockDirectory(const NodeRef& /*directory*/) {
+    return Status::FromErrno(EOPNOTSUPP, "lock of a directory");
+  }
+  /// Whether somebody on this node, this process included, has a regular file open for writing now.
+  virtual Result<bool> IsOpenForWriting(const NodeRef& /*node*/) {
+    return Status::FromErrno(EOPNOTSUPP, "writers of a file");
+  }
+
   virtual Status SyncDirectory(const NodeRef& directory, bool data_only) = 0;
   virtual Result<struct statvfs> StatFs() = 0;
 };
+
+/// FS_*_FL of chattr(1), of a regular file or directory. Errors as of Backend::Ioctl.
+Result<uint32_t> InodeFlags(Backend& backend, const NodeRef& node);
 
 }  // namespace ocfsgw::coherence

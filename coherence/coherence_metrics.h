@@ -37,6 +37,9 @@ struct CoherenceMetrics {
         names_from_backend(r.AddCounter(
             "ocfsgw_names_total", "Names looked up, by where the answer came from.", {{"from", "backend"}})),
         acquisitions(r.AddCounter("ocfsgw_lease_acquisitions_total", "Leases granted.")),
+        sealed_acquisitions(
+            r.AddCounter("ocfsgw_sealed_lease_acquisitions_total",
+                         "Leases granted by that of the sealed tree; also among the leases granted.")),
         refusals(r.AddCounter("ocfsgw_lease_refusals_total", "Leases asked for and not granted.")),
         recalls(r.AddCounter("ocfsgw_recalls_total", "Leases wanted back by a writer.")),
         idle_releases(
@@ -74,6 +77,7 @@ struct CoherenceMetrics {
   Counter& names_from_lease;
   Counter& names_from_backend;
   Counter& acquisitions;
+  Counter& sealed_acquisitions;
   Counter& refusals;
   Counter& recalls;
   Counter& idle_releases;

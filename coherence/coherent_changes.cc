@@ -23,12 +23,13 @@ std::unique_ptr<AppendLock> CoherentFs::LockAppends(const InodePtr& inode, Backe
 
 Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offset,
                                  std::span<const std::byte> from, WriteMode mode) {
-  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
   if (mode.cached) {
-    change.AddPages(file.inode(), {offset, offset + from.size()});
+    OCFSGW_RETURN_IF_ERROR(change.AddPages(file.inode(), {offset, offset + from.size()}));
   } else {
-    change.Add(file.inode());
+    OCFSGW_RETURN_IF_ERROR(change.Add(file.inode()));
   }
+  // Not before: it may be opened only now, and wait for our own lease, whose recall waits for these pages.
+  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
   const auto alone = mode.append ? LockAppends(file.inode(), *backing) : nullptr;
   OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));
   metrics_.bytes_written.Add(n);
@@ -40,8 +41,8 @@ Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offs
 }
 
 Status CoherentFs::DropSetIds(Mutation& change, OpenFile& file) {
+  OCFSGW_RETURN_IF_ERROR(change.Add(file.inode()));
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
-  change.Add(file.inode());
   OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, backing->Stat());
   uint32_t mode = attr.mode & 07777 & ~S_ISUID;
   if ((mode & S_IXGRP) != 0)
@@ -53,7 +54,7 @@ Status CoherentFs::DropSetIds(Mutation& change, OpenFile& file) {
 }
 
 Status CoherentFs::DropSetGroupId(Mutation& change, const InodePtr& inode, const Caller& caller) {
-  change.Add(inode);
+  OCFSGW_RETURN_IF_ERROR(change.Add(inode));
   OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, backend_.Stat(inode->node));
   const bool member = attr.gid == caller.gid ||
                       std::find(caller.groups.begin(), caller.groups.end(), attr.gid) != caller.groups.end();
@@ -64,26 +65,26 @@ Status CoherentFs::DropSetGroupId(Mutation& change, const InodePtr& inode, const
 }
 
 Status CoherentFs::Allocate(Mutation& change, OpenFile& file, int mode, uint64_t offset, uint64_t length) {
+  OCFSGW_RETURN_IF_ERROR(change.Add(file.inode()));
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
-  change.Add(file.inode());
   return backing->Allocate(mode, offset, length);
 }
 
 Result<uint64_t> CoherentFs::CopyRange(Mutation& change, OpenFile& source, uint64_t from, OpenFile& target,
                                        uint64_t to, uint64_t length) {
+  OCFSGW_RETURN_IF_ERROR(change.Add(target.inode()));
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const in, source.Backing(backend_));
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const out, target.Backing(backend_));
-  change.Add(target.inode());
   return out->CopyFrom(*in, from, to, length);
 }
 
 Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr,
                                      OpenFile* file) {
+  OCFSGW_RETURN_IF_ERROR(change.Add(inode));
   BackendFile* backing = nullptr;
   if (file != nullptr && (file->flags() & O_ACCMODE) != O_RDONLY) {
     OCFSGW_ASSIGN_OR_RETURN(backing, file->Backing(backend_));
   }
-  change.Add(inode);
   auto changed = backend_.SetAttr(inode->node, attr, backing);
   if (changed.ok() && attr.size) {
     MutexLock lock(inode->mutex);
@@ -95,7 +96,7 @@ Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, co
 std::pair<Entry, std::unique_ptr<OpenFile>> CoherentFs::NewFile(Mutation& change, Created created,
                                                                 int flags) {
   const InodePtr inode = leases_.Get(created.found.node);
-  change.Add(inode);
+  static_cast<void>(change.Add(inode));  // new, so part of no sealed tree
   return {Entry{inode, created.found.attr, std::nullopt},
           std::make_unique<OpenFile>(inode, flags, std::move(created.file), nullptr)};
 }
@@ -104,7 +105,7 @@ Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::Create(Mutation&
                                                                        const InodePtr& parent,
                                                                        const std::string& name, uint32_t mode,
                                                                        int flags, const Caller& caller) {
-  change.Add(parent);
+  OCFSGW_RETURN_IF_ERROR(change.Add(parent));
   OCFSGW_ASSIGN_OR_RETURN(Created created,
                           backend_.Create(parent->node, name, mode, flags & ~(O_APPEND | O_DIRECT), caller));
   return NewFile(change, std::move(created), flags);
@@ -121,48 +122,51 @@ Result<std::pair<Entry, std::unique_ptr<OpenFile>>> CoherentFs::CreateUnnamed(Mu
 
 Result<Entry> CoherentFs::MakeNode(Mutation& change, const InodePtr& parent, const std::string& name,
                                    uint32_t mode, uint64_t rdev, const Caller& caller) {
-  change.Add(parent);
+  OCFSGW_RETURN_IF_ERROR(change.Add(parent));
   return NewEntry(backend_.MakeNode(parent->node, name, mode, rdev, caller));
 }
 
 Result<Entry> CoherentFs::MakeDirectory(Mutation& change, const InodePtr& parent, const std::string& name,
                                         uint32_t mode, const Caller& caller) {
-  change.Add(parent);
+  OCFSGW_RETURN_IF_ERROR(change.Add(parent));
   return NewEntry(backend_.MakeDirectory(parent->node, name, mode, caller));
 }
 
 Result<Entry> CoherentFs::MakeSymlink(Mutation& change, const InodePtr& parent, const std::string& name,
                                       const std::string& target, const Caller& caller) {
-  change.Add(parent);
+  OCFSGW_RETURN_IF_ERROR(change.Add(parent));
   return NewEntry(backend_.MakeSymlink(parent->node, name, target, caller));
 }
 
 Result<Entry> CoherentFs::Link(Mutation& change, const InodePtr& inode, const std::vector<Place>& places,
                                const InodePtr& parent, const std::string& name) {
-  change.Add(parent);
-  change.Add(inode);
+  OCFSGW_RETURN_IF_ERROR(change.Add(parent));
+  OCFSGW_RETURN_IF_ERROR(change.Add(inode));
   return NewEntry(backend_.Link(inode->node, places, parent->node, name));
 }
 
 template <typename Remove>
 Status CoherentFs::RemoveName(Mutation& change, const InodePtr& victim, const Remove& remove) {
   std::shared_ptr<NodeHold> hold = victim ? backend_.Hold(victim->node) : nullptr;
-  OCFSGW_RETURN_IF_ERROR(remove());
+  if (victim) victim->links.OnRemoval();
+  const Status removed = remove();
+  if (victim) victim->links.OnRemoved(std::chrono::steady_clock::now());
+  OCFSGW_RETURN_IF_ERROR(removed);
   if (hold && hold->Needed()) change.SetRemoved({victim, std::move(hold)});
   return Status::Ok();
 }
 
 Status CoherentFs::Unlink(Mutation& change, const InodePtr& parent, const std::string& name) {
   const InodePtr child = ExistingChild(parent, name);
-  change.Add(parent);
-  if (child) change.Add(child);
+  OCFSGW_RETURN_IF_ERROR(change.Add(parent));
+  if (child) OCFSGW_RETURN_IF_ERROR(change.Add(child));
   return RemoveName(change, child, [&] { return backend_.Unlink(parent->node, name); });
 }
 
 Status CoherentFs::RemoveDirectory(Mutation& change, const InodePtr& parent, const std::string& name) {
   const InodePtr child = ExistingChild(parent, name);
-  change.Add(parent);
-  if (child) change.Add(child);
+  OCFSGW_RETURN_IF_ERROR(change.Add(parent));
+  if (child) OCFSGW_RETURN_IF_ERROR(change.Add(child));
   return RemoveName(change, child, [&] { return backend_.RemoveDirectory(parent->node, name); });
 }
 
@@ -171,10 +175,10 @@ Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::str
                           const Caller& caller) {
   const InodePtr source = ExistingChild(from, from_name);
   const InodePtr victim = ExistingChild(to, to_name);
-  change.Add(from);
-  change.Add(to);
-  if (source) change.Add(source);
-  if (victim) change.Add(victim);
+  OCFSGW_RETURN_IF_ERROR(change.Add(from));
+  OCFSGW_RETURN_IF_ERROR(change.Add(to));
+  if (source) OCFSGW_RETURN_IF_ERROR(change.Add(source));
+  if (victim) OCFSGW_RETURN_IF_ERROR(change.Add(victim));
   const bool removes = victim != source && (flags & RENAME_EXCHANGE) == 0;
   return RemoveName(change, removes ? victim : nullptr,
                     [&] { return backend_.Rename(from->node, from_name, to->node, to_name, flags, caller); });
@@ -182,18 +186,18 @@ Status CoherentFs::Rename(Mutation& change, const InodePtr& from, const std::str
 
 Status CoherentFs::SetXattr(Mutation& change, const InodePtr& inode, const std::string& name,
                             std::span<const std::byte> value, int flags) {
-  change.Add(inode);
+  OCFSGW_RETURN_IF_ERROR(change.Add(inode));
   return backend_.SetXattr(inode->node, name, value, flags);
 }
 
 Status CoherentFs::Ioctl(Mutation& change, const InodePtr& inode, unsigned command,
                          std::span<const std::byte> in) {
-  change.Add(inode);
+  OCFSGW_RETURN_IF_ERROR(change.Add(inode));
   return backend_.Ioctl(inode->node, command, in).status();
 }
 
 Status CoherentFs::RemoveXattr(Mutation& change, const InodePtr& inode, const std::string& name) {
-  change.Add(inode);
+  OCFSGW_RETURN_IF_ERROR(change.Add(inode));
   return backend_.RemoveXattr(inode->node, name);
 }
 

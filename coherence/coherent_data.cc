@@ -73,8 +73,9 @@ Result<std::unique_ptr<OpenFile>> CoherentFs::Open(const InodePtr& inode, int fl
 }
 
 Status CoherentFs::Read(OpenFile& file, uint64_t offset, size_t size, const Send& send) {
-  std::string buffer(size, '\0');
-  const auto bytes = std::as_writable_bytes(std::span(buffer));
+  const auto buffer =
+      std::make_unique_for_overwrite<std::byte[]>(size);  // zeros would cost as much as a copy
+  const std::span bytes(buffer.get(), size);
   const InodePtr& inode = file.inode();
 
   if (file.direct()) {  // nothing stays in the kernel: what was true during the request may be answered
@@ -189,10 +190,11 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
   return n;
 }
 
-bool CoherentFs::MayMissSize(const InodePtr& inode, const FileAttr& attr) {
+bool CoherentFs::MayMissSize(const InodePtr& inode, const FileAttr& attr, bool several) {
   if (!S_ISREG(attr.mode)) return false;
   MutexLock lock(inode->mutex);
-  if (inode->opens.load() > 0 && inode->kernel_size.MayMiss(attr.size)) return true;
+  const bool may_miss = inode->kernel_size.MayMiss(attr.size) || (several && attr.size > 0);
+  if (inode->opens.load() > 0 && may_miss) return true;
   inode->kernel_size.OnTold(attr.size);
   return false;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/executor.h"
 #include "cache/page_store.h"
 #include "coherence/backend.h"
 #include "coherence/coherence_metrics.h"
@@ -85,16 +86,18 @@ class CoherentFs {
  public:
   using Send = std::function<void(std::span<const std::byte>)>;
 
-  /// All referenced objects outlive this one. `recorder`: notes what the page store is asked for; may be
-  /// null.
+  /// All referenced objects outlive this one, but for `ahead`, which has to be stopped before. `recorder`:
+  /// notes what the page store is asked for; may be null. `ahead`: runs lookups of names that a walk of a
+  /// directory will come to, see Directory::Ahead; null: there are none.
   CoherentFs(Backend& backend, LeaseTable& leases, cache::PageStore& store, CoherenceMetrics& metrics,
-             RequestRecorder* recorder = nullptr)
+             RequestRecorder* recorder = nullptr, Executor* ahead = nullptr)
       : backend_(backend),
         leases_(leases),
         store_(store),
         records_(store),
         metrics_(metrics),
-        recorder_(recorder) {}
+        recorder_(recorder),
+        ahead_(ahead) {}
 
   // Names and attributes (coherent_names.cc).
   Result<Entry> Root();
@@ -105,9 +108,13 @@ class CoherentFs {
   Result<Attributes> GetAttr(const InodePtr& inode, TimePoint since = std::chrono::steady_clock::now());
   /// When the inode was made; nothing if the file system does not keep that. Asks the backend once per inode.
   Result<std::optional<FileTime>> Birth(const InodePtr& inode);
+  /// Whether what the kernel is told of the inode now has to be dropped by it, see LinkCount: its attributes
+  /// are to be taken back before the answer. Never blocks.
+  bool MustBeDropped(const InodePtr& inode);
   /// Whether the kernel would go on with an older, smaller size of this file if it dropped an answer with
-  /// this one, see KernelSize; else takes note of it as told. Never blocks.
-  bool MayMissSize(const InodePtr& inode, const FileAttr& attr);
+  /// this one, see KernelSize; else takes note of it as told. `several`: the kernel knows it by several
+  /// connections, and so has several sizes, of which one is kept here. Never blocks.
+  bool MayMissSize(const InodePtr& inode, const FileAttr& attr, bool several = false);
   /// Tells it so that it cannot drop it: hands the last byte of the file to `store`, which puts it into the
   /// kernel's pages. `file`: an open one of the inode, or null. Waits for whoever has that page locked: not
   /// on a thread that may be needed for them.
@@ -188,6 +195,8 @@ class CoherentFs {
   std::shared_ptr<const Listing> LeasedListing(const InodePtr& directory, const LeaseView& view,
                                                Status* error);
   Directory::Answer FindName(const InodePtr& parent, const LeaseView& view, const std::string& name);
+  void LookUpAhead(const InodePtr& parent, const LeaseView& view, const std::string& name);
+  Result<Entry> LookupUnder(const InodePtr& parent, const LeaseView& view, const std::string& name);
   Result<Entry> ChildByIno(const InodePtr& parent, const LeaseView& view, const std::string& name,
                            uint64_t ino);
   Result<Entry> LookupInBackend(const InodePtr& parent, const LeaseView* view, const std::string& name);
@@ -215,6 +224,7 @@ class CoherentFs {
   MetadataRecords records_;
   CoherenceMetrics& metrics_;
   RequestRecorder* const recorder_;
+  Executor* const ahead_;
 };
 
 }  // namespace ocfsgw::coherence

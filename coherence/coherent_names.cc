@@ -103,13 +103,37 @@ Result<Entry> CoherentFs::Lookup(const InodePtr& parent, const std::string& name
   if (!view || !view->names) return LookupInBackend(parent, nullptr, name);
   // Whoever relies on it finds out whether it is still held.
   if (lease != nullptr && view->quiet) *lease = view->epoch;
-  const Directory::Answer answer = FindName(parent, *view, name);
-  if (!answer.known) return LookupInBackend(parent, &*view, name);
+  auto entry = LookupUnder(parent, *view, name);
+  LookUpAhead(parent, *view, name);
+  return entry;
+}
+
+Result<Entry> CoherentFs::LookupUnder(const InodePtr& parent, const LeaseView& view,
+                                      const std::string& name) {
+  const Directory::Answer answer = FindName(parent, view, name);
+  if (!answer.known) return LookupInBackend(parent, &view, name);
   if (!answer.exists) {
     metrics_.names_from_lease.Add();
     return Status::FromErrno(ENOENT, name);
   }
-  return ChildByIno(parent, *view, name, answer.ino);
+  return ChildByIno(parent, view, name, answer.ino);
+}
+
+void CoherentFs::LookUpAhead(const InodePtr& parent, const LeaseView& view, const std::string& name) {
+  // With second_access this would be the first one; and few leases would push one another out.
+  const LeaseConfig& config = leases_.config();
+  if (ahead_ == nullptr || config.second_access.count() > 0) return;
+  if (config.max_leases < 4 * Directory::kAheadMax) return;
+  for (std::string& next : view.names->Ahead(name)) {
+    const bool posted = ahead_->Post([this, parent, view, next = std::move(next)] {
+      if (!leases_.StillHeld(*parent, view.epoch)) return;
+      std::optional<uint32_t> lease;
+      if (KnownChild(parent, next, &lease)) return;
+      const auto found = LookupUnder(parent, view, next);
+      if (found.ok() && !found->lease) static_cast<void>(leases_.Want(found->inode, Urgency::kMetadata));
+    });
+    if (!posted) return;
+  }
 }
 
 Directory::Answer CoherentFs::FindName(const InodePtr& parent, const LeaseView& view,
@@ -151,6 +175,7 @@ Result<Entry> CoherentFs::ChildByIno(const InodePtr& parent, const LeaseView& vi
   if (!node) node = records_.GetNode(ino, backend_);
   if (!node) return LookupInBackend(parent, &view, name);
   const InodePtr inode = leases_.Get(node);
+  LeaseTable::NoteTree(parent, view, inode);
   // The lease's generation, or the backend, says whether the number still stands for the same inode.
   const auto known = LeasedOrBackendAttr(inode);
   if (!known.ok()) {
@@ -177,7 +202,16 @@ Result<Entry> CoherentFs::LookupInBackend(const InodePtr& parent, const LeaseVie
     view->names->AddNode(found->node);
     records_.PutNode(found->node);
   }
-  return Entry{leases_.Get(found->node), found->attr, std::nullopt};
+  const InodePtr inode = leases_.Get(found->node);
+  if (keep) LeaseTable::NoteTree(parent, *view, inode);
+  return Entry{inode, found->attr, std::nullopt};
+}
+
+bool CoherentFs::MustBeDropped(const InodePtr& inode) {
+  if (!inode->links.Changing(std::chrono::steady_clock::now())) return false;
+  MutexLock lock(inode->mutex);
+  inode->kernel_size.OnInvalidation();
+  return true;
 }
 
 Result<std::optional<FileTime>> CoherentFs::Birth(const InodePtr& inode) {

@@ -1,5 +1,6 @@
 #include "coherence/directory.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ocfsgw::coherence {
@@ -95,6 +96,23 @@ void Directory::AddName(const std::string& name, uint64_t ino) {
   if (listing_) return;
   if (singles_.size() >= kSingleNamesMax) singles_.clear();
   singles_[name] = ino;
+}
+
+std::vector<std::string> Directory::Ahead(const std::string& name) {
+  std::vector<std::string> ahead;
+  MutexLock lock(mutex_);
+  const DirectoryEntry* const entry = listing_ ? listing_->Find(name) : nullptr;
+  if (entry == nullptr) return ahead;
+  const auto& entries = listing_->entries();
+  const auto at = static_cast<size_t>(entry - entries.data());
+  in_order_ = at == next_ ? in_order_ + 1 : 1;
+  next_ = at + 1;
+  if (in_order_ == 1) told_ = next_;
+  if (in_order_ < kWalkMin) return ahead;
+  told_ = std::max(told_, next_);
+  const size_t end = std::min(entries.size(), next_ + std::min(4 * in_order_, kAheadMax));
+  for (; told_ < end; ++told_) ahead.push_back(entries[told_].name);
+  return ahead;
 }
 
 bool Directory::ManyAsked() const {

@@ -54,6 +54,14 @@ class Directory {
   /// `ino` 0: the name does not exist.
   void AddName(const std::string& name, uint64_t ino);
   bool ManyAsked() const;
+  /// Whoever asks for names in the order of the listing will go on: the names that he will ask for next, each
+  /// told once. Nothing if `name` is not the next one after the last that was asked for, or the listing is
+  /// not known.
+  std::vector<std::string> Ahead(const std::string& name);
+  /// Names asked for in order before it is taken for a walk; how far ahead of it names are told, at most.
+  static constexpr size_t kWalkMin = 4;
+  static constexpr size_t kAheadMax = 64;
+
   /// True for the first caller only: the listing is to be put into the page store once a lease.
   bool FirstToStore() { return !stored_.exchange(true, std::memory_order_relaxed); }
 
@@ -66,6 +74,11 @@ class Directory {
   std::shared_ptr<const Listing> listing_ GUARDED_BY(mutex_);
   std::unordered_map<std::string, uint64_t> singles_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, NodeRef> nodes_ GUARDED_BY(mutex_);
+  // A walk, by places in the listing: of the next name, how many were asked for in order, up to where was
+  // told.
+  size_t next_ GUARDED_BY(mutex_) = 0;
+  size_t in_order_ GUARDED_BY(mutex_) = 0;
+  size_t told_ GUARDED_BY(mutex_) = 0;
   std::atomic<bool> stored_{false};
 };
 

@@ -18,8 +18,10 @@
 #include "coherence/kernel_size.h"
 #include "coherence/lease_provider.h"
 #include "coherence/lease_state.h"
+#include "coherence/link_count.h"
 #include "coherence/name_refusals.h"
 #include "coherence/recall_memory.h"
+#include "coherence/seal.h"
 #include "coherence/stamp.h"
 #include "coherence/xattrs.h"
 
@@ -38,7 +40,9 @@ struct BlockRead {
 /// lease. Owned by shared_ptr; LeaseTable keeps every inode whose lease is not idle alive.
 ///
 /// Lock order: `mutex` is a leaf, except that LeaseTable's LRU mutex may be taken under it.
-/// 1. `attr`, `stamp`, `names`, `xattrs` are valid only while state.held(), and belong to state.epoch().
+/// 1. `attr`, `stamp`, `names`, `xattrs`, `sealed_by`, `seal` are valid only while state.held(), and belong
+/// to
+///    state.epoch().
 /// 2. `in_flight` has the page ranges of READs and WRITEs the kernel has sent and that no answer is being
 /// sent for yet:
 ///    the kernel holds these pages locked.
@@ -62,6 +66,11 @@ struct Inode {
   HoldOff hold_off GUARDED_BY(mutex);
   IdleTime idle GUARDED_BY(mutex);
   LeaseKey key GUARDED_BY(mutex);
+  /// The root of the sealed tree it was last found in; null: of none.
+  std::shared_ptr<Inode> tree GUARDED_BY(mutex);
+  std::shared_ptr<const Seal> seal GUARDED_BY(mutex);  ///< By this lease it is the root of a sealed tree.
+  /// Seal::id of the tree that the present or last lease is part of; 0: of none.
+  uint64_t sealed_by GUARDED_BY(mutex) = 0;
   TimePoint asked GUARDED_BY(mutex);      ///< When the latest acquisition began.
   uint64_t losses GUARDED_BY(mutex) = 0;  ///< LeaseTable's count when the lease was asked for.
   FileAttr attr GUARDED_BY(mutex);
@@ -78,6 +87,7 @@ struct Inode {
   std::vector<std::shared_ptr<BlockRead>> block_reads GUARDED_BY(mutex);  ///< At most one each FUSE worker.
   std::atomic<uint64_t> block_reads_ended{0};  ///< Counts what has left `block_reads`.
   KernelSize kernel_size GUARDED_BY(mutex);    ///< Of a regular file.
+  LinkCount links;                             ///< Of what is no directory.
   NameRefusals refusals GUARDED_BY(mutex);     ///< Of a directory.
   uint64_t hurried GUARDED_BY(mutex) = 0;      ///< Up to this mark false names are being taken back first.
   bool reviving GUARDED_BY(mutex) = false;     ///< Somebody compares its names, see CoherentFs::ReviveNames.
@@ -85,7 +95,8 @@ struct Inode {
   /// When it was made, if the file system knows; not set: nobody has asked it yet.
   std::optional<std::optional<FileTime>> birth GUARDED_BY(mutex);
 
-  bool in_lru GUARDED_BY(mutex) = false;  ///< Present in LeaseTable's list, at `lru_position`.
+  /// LeaseTable's list that it is in, at `lru_position`; null: in none.
+  std::list<std::shared_ptr<Inode>>* lru GUARDED_BY(mutex) = nullptr;
   std::list<std::shared_ptr<Inode>>::iterator lru_position GUARDED_BY(mutex);
   std::atomic<bool> earned{false};  ///< Worth a lease (second_access); relaxed.
   std::atomic<bool> used{false};    ///< Since the LRU's hand last passed; relaxed.
@@ -106,6 +117,8 @@ struct LeaseView {
   bool quiet = true;     ///< No writer took the lease of late: worth telling the kernel names to trust.
   std::shared_ptr<Directory> names;  ///< Of a directory: what is known of its names under this lease.
   std::shared_ptr<Xattrs> xattrs;
+  std::shared_ptr<Inode> tree;  ///< Of which the lease is part, see Inode::tree.
+  bool tree_root = false;       ///< It stands for a sealed tree.
 };
 
 }  // namespace ocfsgw::coherence

@@ -67,6 +67,15 @@ class LeaseProvider {
   /// writer has it open, or a recall came while it was being granted). kUnavailable: no leases at all any
   /// more.
   virtual Result<LeaseGrant> Acquire(const NodeRef& node) = 0;
+  /// Whether AcquireUnder is there.
+  virtual bool LeasesTrees() const { return false; }
+  /// A lease of `node` that is part of the one of `root`, which is held: for an inode that nobody can change
+  /// before he has changed `root`'s. Whoever wants the lock of `root` has every such lease recalled, and gets
+  /// it when all have been released, `root`'s own included, in whatever order. Never blocks. kBusy: `root` is
+  /// not held any more.
+  virtual Result<LeaseKey> AcquireUnder(LeaseKey /*root*/, const NodeRef& /*node*/) {
+    return Status(StatusCode::kUnsupported, "leases of trees");
+  }
   /// Gives the lease back; the writer proceeds. Idempotent. Never waits for the cluster or for a callback.
   virtual void Release(LeaseKey key) = 0;
 

@@ -8,8 +8,7 @@
 namespace ocfsgw::coherence {
 namespace {
 
-/// A recall that finds the kernel making the inode tries so often before it goes on without.
-constexpr int kAttributeAttempts = 200;
+constexpr auto kAttributePause = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -89,6 +88,14 @@ TimePoint LeaseTable::HoldOffEnd(const Inode& inode) const {
 std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency) {
   if (provider_ == nullptr || !EarnsLease(*inode)) return std::nullopt;
   inode->used.store(true, std::memory_order_relaxed);
+  InodePtr tree;
+  {
+    MutexLock lock(inode->mutex);
+    inode->idle.OnAsked(clock_.Now(), config_.lease_idle);
+    if (inode->state.serving() && !Void(*inode)) return View(*inode);
+    tree = inode->tree;
+  }
+  if (tree) static_cast<void>(Want(tree, Urgency::kMetadata));
   const bool urgent = urgency != Urgency::kMetadata;
   const TimePoint deadline =
       std::chrono::steady_clock::now() + (urgency == Urgency::kNames
@@ -101,7 +108,6 @@ std::optional<LeaseView> LeaseTable::Want(const InodePtr& inode, Urgency urgency
     bool acquiring = false;
     {
       MutexLock lock(inode->mutex);
-      inode->idle.OnAsked(clock_.Now(), config_.lease_idle);
       if (inode->state.serving() && !Void(*inode)) return View(*inode);
       const bool contended = urgency == Urgency::kPages && inode->hold_off.contended(config_.hold_off);
       todo = Note(inode, *inode, inode->state.OnWant(urgent, clock_.Now(), contended));
@@ -154,6 +160,8 @@ LeaseView LeaseTable::View(const Inode& inode) const {
   view.quiet = inode.hold_off.quiet(clock_.Now(), config_.hold_off) && !inode.refusals.any();
   view.names = inode.names;
   view.xattrs = inode.xattrs;
+  if (inode.sealed_by != 0) view.tree = inode.tree;
+  view.tree_root = inode.seal != nullptr;
   view.racy_stamp = view.stamp;
   if (inode.was_racy) {
     view.racy_stamp = inode.stamp.Hash(inode.salt);
@@ -176,13 +184,14 @@ LeaseTable::Todo LeaseTable::Note(const InodePtr& ref, Inode& inode, LeaseAction
   const uint32_t mode = inode.attr.mode;
   if (actions.invalidate && !S_ISDIR(mode) && !S_ISLNK(mode)) todo.ranges = Complement(inode.in_flight);
   const bool leased = inode.state.serving() || inode.state.phase() == LeasePhase::kRecalled;
-  if (leased != inode.in_lru) {
+  if (leased != (inode.lru != nullptr)) {
     MutexLock lock(lru_mutex_);
-    inode.in_lru = leased;
     if (leased) {
-      inode.lru_position = lru_.insert(lru_.end(), ref);
+      inode.lru = inode.sealed_by != 0 ? &in_trees_ : &lru_;
+      inode.lru_position = inode.lru->insert(inode.lru->end(), ref);
     } else {
-      lru_.erase(inode.lru_position);
+      inode.lru->erase(inode.lru_position);
+      inode.lru = nullptr;
     }
   }
   inode.changed.NotifyAll();
@@ -200,9 +209,10 @@ void LeaseTable::Step(const InodePtr& inode, const Event& event, bool may_wait) 
 
 void LeaseTable::Do(const InodePtr& inode, Todo todo, bool may_wait) {
   if (todo.actions.distrust && !kernel_.ForgetAttributes(inode->id(), may_wait)) {
-    // The kernel is making the inode this very moment.
-    timers_.PostAfter(std::chrono::milliseconds(1), [this, inode, todo = std::move(todo)]() mutable {
-      if (++todo.attempts == kAttributeAttempts) {
+    // The kernel is making the inode this very moment. As for pages, nobody waits longer for it than half the
+    // recall deadline.
+    timers_.PostAfter(kAttributePause, [this, inode, todo = std::move(todo)]() mutable {
+      if (++todo.attempts * kAttributePause >= config_.recall_deadline / 2) {
         kernel_.KeepForgettingAttributes(inode->id());
         todo.actions.distrust = false;
       }
@@ -241,40 +251,48 @@ void LeaseTable::Do(const InodePtr& inode, Todo todo, bool may_wait) {
   }
 }
 
-Result<LeaseGrant> LeaseTable::AskProvider(const InodePtr& inode) {
-  MakeRoom();
-  auto grant = provider_->Acquire(inode->node);
-  if (!grant.ok() || grant->attr) return grant;
-  // No valid value block. A recall may come while the backend makes us wait behind its writer: OnRecall
-  // closes the lease by the key it brings.
-  auto attr = backend_.Stat(inode->node);
-  if (!attr.ok()) {
-    provider_->Release(grant->key);
-    return attr.status();
+Result<LeaseTable::Asked> LeaseTable::AskProvider(const InodePtr& inode) {
+  if (auto asked = AskTree(inode)) return *std::move(asked);
+  MakeRoom(&LeaseTable::lru_, config_.max_leases);
+  Asked asked;
+  OCFSGW_ASSIGN_OR_RETURN(asked.grant, provider_->Acquire(inode->node));
+  if (!asked.grant.attr) {
+    // No valid value block. A recall may come while the backend makes us wait behind its writer: OnRecall
+    // closes the lease by the key it brings.
+    auto attr = backend_.Stat(inode->node);
+    if (!attr.ok()) {
+      provider_->Release(asked.grant.key);
+      return attr.status();
+    }
+    asked.grant.attr = *attr;
   }
-  grant->attr = *attr;
-  return grant;
+  asked.seal = ReadSeal(inode, *asked.grant.attr);
+  return asked;
 }
 
 void LeaseTable::Acquire(const InodePtr& inode) {
   const uint64_t losses = losses_.load();
-  const auto grant = AskProvider(inode);
-  if (!grant.ok()) {
+  const auto asked = AskProvider(inode);
+  if (!asked.ok()) {
     metrics_.refusals.Add();
     Step(inode, [this](Inode& i) REQUIRES(i.mutex) { return i.state.OnRefused(HoldOffEnd(i)); });
     return;
   }
   metrics_.acquisitions.Add();
+  if (asked->sealed_by != 0) metrics_.sealed_acquisitions.Add();
   bool distrusted = false;
   Step(inode, [&](Inode& i) REQUIRES(i.mutex) {
-    i.key = grant->key;
+    i.key = asked->grant.key;
     i.losses = losses;
     i.hold_off.OnGranted(clock_.Now());
     const LeaseActions actions = i.state.OnGranted();
     if (!actions.release) {
-      i.attr = *grant->attr;
+      i.attr = *asked->grant.attr;
+      i.seal = asked->seal;
       const Stamp stamp = Stamp::Of(i.attr);
-      distrusted = i.recalled && stamp == i.stamp;
+      const bool same_tree = asked->sealed_by != 0 && i.sealed_by == asked->sealed_by;
+      i.sealed_by = asked->sealed_by;
+      distrusted = i.recalled && stamp == i.stamp && !same_tree;
       i.distrusted = distrusted;
       i.stamp = stamp;
       i.recalled = false;
@@ -293,19 +311,20 @@ void LeaseTable::Acquire(const InodePtr& inode) {
   }
 }
 
-void LeaseTable::MakeRoom() {
+void LeaseTable::MakeRoom(HeldList list, size_t held_max) {
   InodePtr victim;
   {
     MutexLock lock(lru_mutex_);
-    if (lru_.size() < config_.max_leases) return;
+    std::list<InodePtr>& held = this->*list;
+    if (held.size() < held_max) return;
     // Second chance: what was used since the hand last passed goes to the end of the queue, once around at
     // most.
-    for (size_t i = 0; i < lru_.size(); ++i) {
-      if (!lru_.front()->used.exchange(false, std::memory_order_relaxed)) break;
-      lru_.splice(lru_.end(), lru_, lru_.begin());
+    for (size_t i = 0; i < held.size(); ++i) {
+      if (!held.front()->used.exchange(false, std::memory_order_relaxed)) break;
+      held.splice(held.end(), held, held.begin());
     }
-    victim = lru_.front();
-    lru_.splice(lru_.end(), lru_, lru_.begin());
+    victim = held.front();
+    held.splice(held.end(), held, held.begin());
   }
   metrics_.idle_releases.Add();
   Step(victim, [](Inode& i) REQUIRES(i.mutex) {
@@ -320,7 +339,9 @@ bool LeaseTable::MayGoAtOnce(const Inode& inode) {
 
 std::vector<InodePtr> LeaseTable::HeldInodes() const {
   MutexLock lock(lru_mutex_);
-  return {lru_.begin(), lru_.end()};
+  std::vector<InodePtr> inodes(lru_.begin(), lru_.end());
+  inodes.insert(inodes.end(), in_trees_.begin(), in_trees_.end());
+  return inodes;
 }
 
 void LeaseTable::OnRecall(InodeId id, LeaseKey key) {
@@ -360,6 +381,11 @@ Status LeaseTable::Barrier() {
 size_t LeaseTable::held() const {
   MutexLock lock(lru_mutex_);
   return lru_.size();
+}
+
+size_t LeaseTable::held_in_trees() const {
+  MutexLock lock(lru_mutex_);
+  return in_trees_.size();
 }
 
 std::vector<ByteRange> Complement(std::vector<ByteRange> taken) {

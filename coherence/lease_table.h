@@ -78,6 +78,12 @@ class LeaseTable final : public LeaseListener {
   void GiveBackOfNoName(const InodePtr& inode);
   /// Ends what max_staleness allows for this inode: what is known turned out to be of no use.
   void EndStaleness(const InodePtr& inode);
+  /// `inode` was found in a directory under the lease of `view`: in the same sealed tree, or in none.
+  static void NoteTree(const InodePtr& directory, const LeaseView& view, const InodePtr& inode);
+  /// Whether nobody can change the inode: it belongs to a sealed tree that is leased.
+  bool Sealed(const Inode& inode) const REQUIRES(inode.mutex) {
+    return inode.state.held() && !Void(inode) && (inode.sealed_by != 0 || inode.seal != nullptr);
+  }
   /// A view if the lease is held now. Never blocks.
   std::optional<LeaseView> Held(const Inode& inode) const;
   /// False also while what is known may be old (max_staleness).
@@ -114,6 +120,8 @@ class LeaseTable final : public LeaseListener {
   Status Barrier();
 
   size_t held() const;
+  /// Inodes whose lease is that of a sealed tree; not counted by held().
+  size_t held_in_trees() const;
   /// The lease, if there is one, went with all others: what is known belongs to no lease any more, although
   /// the inode's own state does not say so yet.
   bool Void(const Inode& inode) const REQUIRES(inode.mutex) { return inode.losses != losses_.load(); }
@@ -128,6 +136,8 @@ class LeaseTable final : public LeaseListener {
 
  private:
   static constexpr size_t kShards = 64;
+  /// Leases that are part of a sealed tree's cost memory only: some 100 MiB for so many.
+  static constexpr size_t kInTreesMax = 131072;
   struct Slot {
     std::weak_ptr<Inode> ref;
     const Inode* inode;  ///< Whose slot it is, also when `ref` has expired.
@@ -155,8 +165,19 @@ class LeaseTable final : public LeaseListener {
   void Step(const InodePtr& inode, const Event& event, bool may_wait);
   void Do(const InodePtr& inode, Todo todo, bool may_wait);
   void Acquire(const InodePtr& inode);
-  Result<LeaseGrant> AskProvider(const InodePtr& inode);
-  void MakeRoom();
+  struct Asked {
+    LeaseGrant grant;
+    std::shared_ptr<const Seal> seal;  ///< It is the root of a sealed tree.
+    uint64_t sealed_by = 0;            ///< Seal::id of the tree whose lease this is part of; 0: of none.
+  };
+  Result<Asked> AskProvider(const InodePtr& inode);
+  // lease_sealed.cc
+  std::optional<Result<Asked>> AskTree(const InodePtr& inode);
+  std::shared_ptr<const Seal> ReadSeal(const InodePtr& inode, FileAttr& attr);
+  Result<Seal> SealAttribute(const InodePtr& inode, const Stamp& stamp);
+
+  using HeldList = std::list<InodePtr> LeaseTable::*;
+  void MakeRoom(HeldList list, size_t held_max) EXCLUDES(lru_mutex_);
   /// Names are used only after a look at the directory's attributes, pages that nobody has mapped after one
   /// at the file's: such a lease is given back before they are taken back.
   static bool MayGoAtOnce(const Inode& inode) REQUIRES(inode.mutex);
@@ -182,7 +203,10 @@ class LeaseTable final : public LeaseListener {
   std::array<Shard, kShards> shards_;
 
   mutable Mutex lru_mutex_;
-  std::list<InodePtr> lru_ GUARDED_BY(lru_mutex_);  ///< Inodes whose lease is held or recalled, oldest first.
+  /// Inodes whose lease is held or recalled, oldest first: those that have one of their own, and those whose
+  /// lease is that of a sealed tree.
+  std::list<InodePtr> lru_ GUARDED_BY(lru_mutex_);
+  std::list<InodePtr> in_trees_ GUARDED_BY(lru_mutex_);
 };
 
 /// Bytes that are in none of `taken`, each first rounded out to whole pages of 4096 bytes.

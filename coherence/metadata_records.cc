@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <span>
+#include <type_traits>
 
 #include "base/checksum.h"
 
@@ -27,6 +28,20 @@ RecordKey ListingKey(InodeId id, uint64_t index) { return {id, RecordKind::kList
 RecordKey XattrKey(InodeId id, const std::string& name) {
   return {id, RecordKind::kXattr, BlockIndex(Xxh3(std::as_bytes(std::span(name))))};
 }
+RecordKey AttrKey(InodeId id) { return {id, RecordKind::kAttr, {}}; }
+
+/// FileAttr without what RecordKey has. Only this machine reads it: its own byte order. A change of it needs
+/// another kAttrVersion.
+struct AttrRecord {
+  uint64_t version = 0;
+  uint64_t rdev = 0, size = 0, blocks = 0;
+  int64_t atime_sec = 0, mtime_sec = 0, ctime_sec = 0;
+  uint32_t atime_nsec = 0, mtime_nsec = 0, ctime_nsec = 0;
+  uint32_t mode = 0, nlink = 0, uid = 0, gid = 0, blksize = 0;
+};
+constexpr uint64_t kAttrVersion = 1;
+static_assert(std::has_unique_object_representations_v<AttrRecord>);
+
 enum class XattrRecord : char { kMissing = 0, kValue = 1 };
 
 }  // namespace
@@ -88,6 +103,48 @@ void MetadataRecords::PutXattr(InodeId inode, StampHash stamp, const std::string
   record.append(name).push_back('\0');
   if (answer.ok()) record += *answer;
   store_.Put(XattrKey(inode, name), stamp, std::make_shared<const std::string>(std::move(record)));
+}
+
+std::optional<FileAttr> MetadataRecords::GetAttr(InodeId inode, StampHash seal) {
+  const auto bytes = store_.GetWhole(AttrKey(inode), seal);
+  AttrRecord record;
+  if (!bytes.ok() || bytes->size() != sizeof record) return std::nullopt;
+  std::memcpy(&record, bytes->data(), sizeof record);
+  if (record.version != kAttrVersion) return std::nullopt;
+  FileAttr attr;
+  attr.id = inode;
+  attr.mode = record.mode;
+  attr.nlink = record.nlink;
+  attr.uid = record.uid;
+  attr.gid = record.gid;
+  attr.rdev = record.rdev;
+  attr.size = record.size;
+  attr.blocks = record.blocks;
+  attr.blksize = record.blksize;
+  attr.atime = {record.atime_sec, record.atime_nsec};
+  attr.mtime = {record.mtime_sec, record.mtime_nsec};
+  attr.ctime = {record.ctime_sec, record.ctime_nsec};
+  return attr;
+}
+
+void MetadataRecords::PutAttr(StampHash seal, const FileAttr& attr) {
+  const AttrRecord record{.version = kAttrVersion,
+                          .rdev = attr.rdev,
+                          .size = attr.size,
+                          .blocks = attr.blocks,
+                          .atime_sec = attr.atime.sec,
+                          .mtime_sec = attr.mtime.sec,
+                          .ctime_sec = attr.ctime.sec,
+                          .atime_nsec = attr.atime.nsec,
+                          .mtime_nsec = attr.mtime.nsec,
+                          .ctime_nsec = attr.ctime.nsec,
+                          .mode = attr.mode,
+                          .nlink = attr.nlink,
+                          .uid = attr.uid,
+                          .gid = attr.gid,
+                          .blksize = attr.blksize};
+  store_.Put(AttrKey(attr.id), seal,
+             std::make_shared<const std::string>(reinterpret_cast<const char*>(&record), sizeof record));
 }
 
 NodeRef MetadataRecords::GetNode(uint64_t ino, Backend& backend) {

@@ -26,6 +26,10 @@ class MetadataRecords {
   std::optional<Result<std::string>> GetXattr(InodeId inode, StampHash stamp, const std::string& name);
   void PutXattr(InodeId inode, StampHash stamp, const std::string& name, const Result<std::string>& answer);
 
+  /// Of an inode of a sealed tree; `seal` is the tree's. Those of a symbolic link prove nothing but its type.
+  std::optional<FileAttr> GetAttr(InodeId inode, StampHash seal);
+  void PutAttr(StampHash seal, const FileAttr& attr);
+
   /// The node that inode number `ino` was last known to be. A hint: the number may have been re-used since;
   /// whoever uses it has it verified by the lease's generation or by ESTALE of the backend.
   NodeRef GetNode(uint64_t ino, Backend& backend);

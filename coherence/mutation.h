@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace ocfsgw::coherence {
 /// A change this gateway makes to some inodes. Make one per request, answer the request, then destroy it:
 /// Add() gives the inode's lease back before the backend is called (the change needs the lock exclusively),
 /// no lease is taken while the Mutation lives, and the destructor takes back what the kernel may still hold.
+/// EPERM, and nothing happens, if the inode belongs to a sealed tree: the backend would refuse the change.
 /// Not thread-safe.
 class Mutation {
  public:
@@ -29,7 +31,7 @@ class Mutation {
   Mutation(const Mutation&) = delete;
   Mutation& operator=(const Mutation&) = delete;
 
-  void Add(const InodePtr& inode) { AddPart({inode, std::nullopt, false, 0}); }
+  Status Add(const InodePtr& inode) { return AddPart({inode, std::nullopt, false, 0}); }
   /// What lost its last name by this change.
   struct Removed {
     InodePtr inode;
@@ -39,7 +41,7 @@ class Mutation {
   void SetRemoved(Removed removed) { removed_ = std::move(removed); }
   /// A WRITE through the page cache: the kernel holds the pages of `range`, and keeps what is written in
   /// them. They are suspect from now on; invalidations leave them out until the request is answered.
-  void AddPages(const InodePtr& inode, ByteRange range) { AddPart({inode, range, true, 0}); }
+  Status AddPages(const InodePtr& inode, ByteRange range) { return AddPart({inode, range, true, 0}); }
   /// The kernel will have names in this directory that it trusts and no lease covers: they are taken back
   /// after the answer. Call before Add for the same inode.
   void AddNames(const InodePtr& directory) {
@@ -47,7 +49,7 @@ class Mutation {
       MutexLock lock(directory->mutex);
       if (directory->attr.mode == 0) directory->attr.mode = S_IFDIR;  // never leased, so nobody has told us
     }
-    AddPart({directory, std::nullopt, true, 0});
+    static_cast<void>(AddPart({directory, std::nullopt, true, 0}));  // Add says it again
   }
 
  private:
@@ -58,12 +60,15 @@ class Mutation {
     uint64_t ticket;
   };
 
-  void AddPart(Part part) {
+  Status AddPart(Part part) {
     for (const Part& known : parts_) {
-      if (known.inode == part.inode) return;
+      if (known.inode == part.inode) return Status::Ok();
     }
+    bool sealed = false;
     leases_.Step(part.inode, [&](Inode& i) REQUIRES(i.mutex) {
       LeaseActions first;
+      sealed = leases_.Sealed(i);
+      if (sealed) return first;
       if (part.pages) i.in_flight.push_back(*part.pages);
       // Before the lease goes, whose pages are then taken back.
       // A directory is locked until this is answered: its names cannot be taken back before.
@@ -74,7 +79,9 @@ class Mutation {
       actions.distrust |= first.distrust;
       return actions;
     });
+    if (sealed) return Status::FromErrno(EPERM, "sealed");
     parts_.push_back(std::move(part));
+    return Status::Ok();
   }
 
   LeaseTable& leases_;

@@ -7,6 +7,7 @@
 #include "base/exit_code.h"
 #include "ctl/control_client.h"
 #include "ctl/mount_registry.h"
+#include "ctl/seal_command.h"
 #include "ctl/status_text.h"
 
 namespace ocfsgw::ctl {
@@ -65,6 +66,14 @@ int Main(int argc, char** argv) {
   app.add_subcommand("stats", "all metrics, one per line");
   app.add_subcommand("barrier",
                      "return when all changes made to the source before the call have been noticed");
+  std::string tree;
+  for (const auto& [name, what] :
+       {std::pair("seal", "make a tree immutable, so that one lease stands for it"),
+        std::pair("unseal", "undo that")}) {
+    app.add_subcommand(name, what)
+        ->add_option("PATH", tree, "directory in the mount, which need not be named then")
+        ->required();
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -75,7 +84,17 @@ int Main(int argc, char** argv) {
     return Fail(kExitUsage,
                 {StatusCode::kInvalidArgument, fmt::format("{} (ocfsgwctl --help shows how)", error.what())});
   }
-  return Run(mountpoint, app.get_subcommands().front()->get_name(), as_json, std::chrono::seconds(timeout_s));
+  const std::string command = app.get_subcommands().front()->get_name();
+  const std::chrono::seconds timeout(timeout_s);
+  if (tree.empty()) return Run(mountpoint, command, as_json, timeout);
+  const auto result = SealTree(command, mountpoint, tree, timeout);
+  if (!result.ok()) {
+    const bool usage = result.status().Is(StatusCode::kInvalidArgument);
+    const bool gone =
+        result.status().Is(StatusCode::kUnavailable) || result.status().Is(StatusCode::kNotFound);
+    return Fail(usage ? kExitUsage : gone ? kExitSource : kExitRuntime, result.status());
+  }
+  return Print(as_json ? result->dump(2) + "\n" : SealText(command, tree, *result));
 }
 
 }  // namespace

@@ -153,4 +153,13 @@ Result<MountEntry> FindMount(const std::string& mountpoint, const std::string& d
                                                                     mountpoint, fmt::join(names, ", ")));
 }
 
+std::optional<MountEntry> MountOf(const std::string& path, const std::string& directory) {
+  std::optional<MountEntry> best;
+  for (MountEntry& mount : ListMounts(directory)) {
+    const bool closer = !best || mount.mountpoint.size() > best->mountpoint.size();
+    if (closer && IsInside(path, mount.mountpoint)) best = std::move(mount);
+  }
+  return best;
+}
+
 }  // namespace ocfsgw::ctl

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,5 +44,9 @@ std::vector<MountEntry> ListMounts(const std::string& directory = DefaultRunDire
 /// there are several to choose from. The messages are for the user.
 Result<MountEntry> FindMount(const std::string& mountpoint,
                              const std::string& directory = DefaultRunDirectory());
+
+/// The mount that `path` is in, a canonical path (CanonicalPath): the one with the longest mount point.
+std::optional<MountEntry> MountOf(const std::string& path,
+                                  const std::string& directory = DefaultRunDirectory());
 
 }  // namespace ocfsgw::ctl

@@ -55,6 +55,14 @@ std::string_view Guarantee(std::string_view provider) {
   return "?";
 }
 
+/// What the page store does, in words.
+std::string_view State(const json& store) {
+  if (!store.is_object() || !Get(store, "degraded", false)) return "normal";
+  return Get(store, "slow", false)
+             ? "DEGRADED: the page store's disk is slow, reads go to the source until it is quick again"
+             : "DEGRADED: the page store is out of use, reads go to the source";
+}
+
 std::string Line(std::string_view label, std::string_view text) {
   return fmt::format("{:<22}{}\n", label, text);
 }
@@ -104,6 +112,11 @@ std::string FormatStatus(const json& status) {
 
   std::string out = Line("source", text_of("source"));
   out += Line("mount point", text_of("mountpoint"));
+  if (const json fast = object.value("fast", json()); fast.is_array() && !fast.empty()) {
+    std::vector<std::string> trees;
+    for (const json& tree : fast) trees.push_back(tree.is_string() ? tree.get<std::string>() : "?");
+    out += Line("fast trees", fmt::format("{}", fmt::join(trees, ", ")));
+  }
   out += Line("version", text_of("version"));
   out += Line("process", Number(Get(status, "pid", 0.0)));
   const double guardian = Get(status, "guardian", 0.0);
@@ -112,9 +125,7 @@ std::string FormatStatus(const json& status) {
   out += Line("uptime", Uptime(Get(status, "uptime_s", 0.0)));
   out += Line("leases by", provider);
   out += Line("coherence", fmt::format("{}: {}", text_of("coherence"), Guarantee(provider)));
-  out += Line("state", store.is_object() && Get(store, "degraded", false)
-                           ? "DEGRADED: the page store is out of use, reads go to the source"
-                           : "normal");
+  out += Line("state", State(store));
 
   out += fmt::format("\n{:<22}{:>12}{:>12}{:>10}\n", "reads that reached us", "from cache", "from source",
                      "hits");
@@ -128,6 +139,7 @@ std::string FormatStatus(const json& status) {
                   metric("ocfsgw_names_total{from=\"backend\"}"), Number);
 
   out += "\n" + Line("leases held", Number(metric("ocfsgw_leases_held")));
+  out += Line("  in sealed trees", Number(metric("ocfsgw_sealed_leases_held")));
   out += Line("  acquired", Number(metric("ocfsgw_lease_acquisitions_total")));
   out += Line("  refused", Number(metric("ocfsgw_lease_refusals_total")));
   out += Line("recalls", Number(metric("ocfsgw_recalls_total")));

@@ -1,17 +1,27 @@
 #include "fusefs/gateway.h"
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
 
 #include "base/log.h"
 #include "cache/memory_page_store.h"
 #include "cache/rocksdb_page_store.h"
 #include "cache/store_slots.h"
 #include "ctl/status_text.h"
+#include "fusefs/dead_mount.h"
+#include "fusefs/option_values.h"
 #include "fusefs/request_stream.h"
+#include "fusefs/seal_stream.h"
+#include "fusefs/stop_budget.h"
 #include "fusefs/take_back.h"
 #include "ocfs2-backend/o2dlm_table_domain.h"
 #include "ocfs2-backend/posix_backend.h"
@@ -28,6 +38,10 @@ constexpr size_t kSettleThreads = 16;
 constexpr size_t kSettleQueueMax = 65536;
 /// Holds of removed inodes being dropped; each may free the inode's space.
 constexpr size_t kReleaseThreads = 2;
+/// Lookups of what a walk will come to: each waits for the lock manager once or twice, and they leave half of
+/// its threads to others.
+constexpr size_t kAheadThreads = kAcquireThreads / 2;
+constexpr size_t kAheadQueueMax = 4 * coherence::Directory::kAheadMax;
 /// Longest hold-off, as a multiple of the shortest: with the default 30 s, what nfsd waits before it
 /// delegates again.
 constexpr int kHoldOffGrowth = 60;
@@ -55,7 +69,8 @@ Gateway::Gateway(MountOptions options, SharedState* shared)
       timers_({.name = "timers", .threads = 1}),
       settlers_({.name = "settle", .threads = kSettleThreads, .queue_max = kSettleQueueMax}),
       releases_({.name = "release", .threads = kReleaseThreads, .queue_max = InodeTable::kHoldsMax}),
-      walks_({.name = "walks", .threads = kSettleThreads, .queue_max = kSettleQueueMax}) {
+      walks_({.name = "walks", .threads = kSettleThreads, .queue_max = kSettleQueueMax}),
+      ahead_({.name = "ahead", .threads = kAheadThreads, .queue_max = kAheadQueueMax}) {
   metrics_
       .AddCounter("ocfsgw_restarts_total",
                   "How often the gateway of this mount has died and was started again.")
@@ -110,7 +125,7 @@ Status Gateway::OpenStore() {
   return Status::Ok();
 }
 
-Status Gateway::Mount() {
+void Gateway::MakeLeaseTable() {
   coherence::LeaseConfig config;
   config.max_leases = options_.max_leases;
   if (const size_t possible = LeasesByDescriptors(); leases_.provider && possible < config.max_leases) {
@@ -128,29 +143,85 @@ Status Gateway::Mount() {
                                               acquirers_, timers_, clock_, coherence_metrics_);
   if (leases_.provider) leases_.provider->Start(table_.get());
   table_->StartIdleSweep();
-  fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_, &recorder_);
+}
+
+Result<std::vector<coherence::InodePtr>> Gateway::Roots() {
   OCFSGW_ASSIGN_OR_RETURN(const coherence::Entry root, fs_->Root());
-  if (shared_ != nullptr) grants_ = std::make_unique<GrantTable>(shared_->grants);
-  inodes_ = std::make_unique<InodeTable>(root.inode, grants_.get());
-  names_ = std::make_unique<NameTable>(options_.trust_names);
-  context_.reset(new MountContext{*fs_, *inodes_, *names_, settlers_, walks_, releases_, notifier_,
-                                  lock_waiters_, ranges_.get(), backend_->HasAcls(),
-                                  options_.read_ahead_bytes});
+  std::vector<coherence::InodePtr> roots = {root.inode};
+  for (const std::string& tree : options_.fast) {
+    coherence::Entry at = root;
+    for (const auto& name : std::filesystem::path(tree)) {
+      auto next = fs_->Lookup(at.inode, name);
+      if (!next.ok() || !S_ISDIR(next->attr.mode)) {
+        return Status(StatusCode::kInvalidArgument,
+                      fmt::format("fast=/{}: {} in {} {}", tree, name.string(), options_.source,
+                                  next.ok() ? "is not a directory; symbolic links are not followed"
+                                            : "cannot be used: " + next.status().ToString()));
+      }
+      at = *std::move(next);
+    }
+    if (!tree.empty()) roots.push_back(at.inode);
+  }
+  return roots;
+}
+
+Status Gateway::Mount() {
+  MakeLeaseTable();
+  fs_ = std::make_unique<coherence::CoherentFs>(*backend_, *table_, *store_, coherence_metrics_, &recorder_,
+                                                &ahead_);
+  OCFSGW_ASSIGN_OR_RETURN(const auto roots, Roots());
+  bool over_dead = false;
+  if (shared_ != nullptr) {
+    grants_ = std::make_unique<GrantTable>(shared_->grants);
+    // Where others follow it, it is covered: what takes its place would not reach them.
+    over_dead = shared_->dead_mount != 0 && MountId(options_.mountpoint) == shared_->dead_mount &&
+                IsShared(options_.mountpoint);
+    if (!over_dead) UnmountDead(options_.mountpoint, shared_->dead_mount);
+  }
+  const bool all_fast = !options_.fast.empty() && options_.fast.front().empty();
+  OCFSGW_RETURN_IF_ERROR(Connect(roots[0], "", all_fast, over_dead));
+  for (size_t i = 1; i < roots.size(); ++i) {
+    OCFSGW_RETURN_IF_ERROR(Connect(roots[i], "/" + options_.fast[i - 1], true, false));
+  }
   metrics_.AddGauge(this, "ocfsgw_leases_held", "Leases held now.",
                     [this] { return double(table_->held()); });
+  metrics_.AddGauge(this, "ocfsgw_sealed_leases_held",
+                    "Files and directories leased now by the leases of their sealed trees.",
+                    [this] { return double(table_->held_in_trees()); });
+  const auto sum = [this](const auto& size_of) {
+    double total = 0;
+    for (const auto& connection : connections_) total += double(size_of(*connection));
+    return total;
+  };
   metrics_.AddGauge(this, "ocfsgw_inodes_known", "Inodes the kernel knows now.",
-                    [this] { return double(inodes_->size()); });
+                    [sum] { return sum([](const Connection& c) { return c.inodes.size(); }); });
   metrics_.AddGauge(this, "ocfsgw_names_known", "Names the kernel may know now.",
-                    [this] { return double(names_->size()); });
-  if (shared_ != nullptr) UnmountDead(options_.mountpoint, shared_->dead_mount);
-  OCFSGW_ASSIGN_OR_RETURN(session_,
-                          Session::Mount(options_.mountpoint, options_.libfuse_options, context_.get()));
-  notifier_.Attach(session_->get(), inodes_.get(), names_.get());
-  if (shared_ != nullptr) {
-    shared_->mount_id.store(session_->mount_id());
-    shared_->session_fd.store(fuse_session_fd(session_->get()));
-  }
+                    [sum] { return sum([](const Connection& c) { return c.names.size(); }); });
   return Status::Ok();
+}
+
+Status Gateway::Connect(const coherence::InodePtr& root, const std::string& tree, bool fast, bool over_dead) {
+  const size_t number = connections_.size();
+  connections_.emplace_back(new Connection{InodeTable(root, grants_.get(), static_cast<uint32_t>(number)),
+                                           NameTable(options_.trust_names)});
+  Connection& connection = *connections_.back();
+  connection.context.reset(new MountContext{
+      *fs_, connection.inodes, connection.names, settlers_, walks_, releases_, notifier_, lock_waiters_,
+      ranges_.get(), backend_->HasAcls(), options_.read_ahead_bytes, fast, options_.local_flock});
+  auto options = options_.libfuse_options;
+  for (auto& option : options) {
+    if (option == EscapeOption("fsname=" + options_.source)) option += EscapeOption(tree);
+  }
+  OCFSGW_ASSIGN_OR_RETURN(connection.session, Session::Mount(options_.mountpoint + tree, options,
+                                                             connection.context.get(), over_dead));
+  const Session& session = *connection.session;
+  notifier_.Attach(session.get(), &connection.inodes, &connection.names);
+  if (shared_ != nullptr) {
+    if (number == 0) shared_->mount_id.store(session.mount_id());
+    shared_->devices[number].store(session.device());
+    shared_->session_fds[number].store(fuse_session_fd(session.get()));
+  }
+  return connection.session->Start();
 }
 
 void Gateway::StartPulse() {
@@ -158,9 +229,9 @@ void Gateway::StartPulse() {
 }
 
 Status Gateway::Serve() {
-  const Status status = session_->Serve();
+  const Status status = WaitForEnd();
   if (shared_ == nullptr) {
-    session_->Cut();
+    for (const auto& connection : connections_) connection->session->Cut();
     return status;
   }
   TakeBackFromKernel();
@@ -168,9 +239,56 @@ Status Gateway::Serve() {
   return status;
 }
 
+Status Gateway::WaitForEnd() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  const int signals = signalfd(-1, &set, SFD_CLOEXEC);
+  if (signals < 0) return Status::LastErrno("signalfd");
+  std::vector<pollfd> ends = {{signals, POLLIN, 0}};
+  for (const auto& connection : connections_) ends.push_back({connection->session->ended_fd(), POLLIN, 0});
+  bool told_to_stop = false;
+  for (size_t ended = 0; ended < connections_.size() && !told_to_stop;) {
+    if (poll(ends.data(), ends.size(), -1) < 0) continue;
+    told_to_stop = ends[0].revents != 0;
+    for (size_t i = 1; i < ends.size(); ++i) {
+      if (ends[i].revents == 0) continue;
+      ends[i].fd = -1;
+      if (++ended < connections_.size()) {
+        log::Info("{} is not mounted any more", connections_[i - 1]->session->mountpoint());
+      }
+    }
+  }
+  if (told_to_stop) StopSessions(signals);
+  close(signals);
+  Status status;
+  for (const auto& connection : connections_) {
+    if (Status end = connection->session->Wait(); status.ok()) status = std::move(end);
+  }
+  return status;
+}
+
+/// Those mounted in another first. A second signal ends the waiting for who uses the mount.
+void Gateway::StopSessions(int signals) {
+  const StopBudget budget{options_.grace.value_or(std::chrono::seconds(0))};
+  const auto deadline = std::chrono::steady_clock::now() + budget.WaitMax();
+  signalfd_siginfo first{};
+  static_cast<void>(!read(signals, &first, sizeof first));
+  for (auto it = connections_.rbegin(); it != connections_.rend(); ++it) {
+    if (budget.grace.count() > 0) (*it)->session->AwaitUnused(deadline, signals);
+    (*it)->session->Stop();
+  }
+}
+
 /// What is still in use keeps its connection until here, since then leases go.
 void Gateway::TakeBackFromKernel() {
-  TakeBack take_back(fuse_session_fd(session_->get()), shared_->grants);
+  std::array<int, kConnectionsMax> session_fds{};
+  session_fds.fill(-1);
+  for (size_t i = 0; i < connections_.size(); ++i) {
+    session_fds[i] = fuse_session_fd(connections_[i]->session->get());
+  }
+  TakeBack take_back(session_fds, shared_->grants);
   settlers_.Stop();
   walks_.Stop();  // no answer comes after the invalidation
   take_back.Start();
@@ -178,7 +296,7 @@ void Gateway::TakeBackFromKernel() {
     log::Error("the kernel has not given everything back in time: {} may show old data where it is in use",
                options_.mountpoint);
   }
-  session_->Cut();
+  for (const auto& connection : connections_) connection->session->Cut();
 }
 
 Status Gateway::StartMetrics() {
@@ -213,20 +331,21 @@ Gateway::~Gateway() {
   // whatever still works for them.
   settlers_.Stop();
   walks_.Stop();
+  ahead_.Stop();
   lock_waiters_.Stop();
   if (ranges_) ranges_->Stop();
   notifier_.Detach();
-  if (shared_ != nullptr) shared_->session_fd.store(-1);
-  session_.reset();
+  if (shared_ != nullptr) {
+    for (auto& fd : shared_->session_fds) fd.store(-1);
+  }
+  std::for_each(connections_.rbegin(), connections_.rend(), [](auto& c) { c->session.reset(); });
   if (leases_.provider && table_) leases_.provider->Stop();
   pulse_.reset();
   acquirers_.Stop();
   timers_.Stop();
   ranges_.reset();
   releases_.Stop();
-  context_.reset();
-  names_.reset();
-  inodes_.reset();
+  connections_.clear();
   fs_.reset();
   table_.reset();
   store_.reset();
@@ -248,15 +367,28 @@ std::map<std::string, ctl::ControlServer::Handler> Gateway::Handlers() {
 std::map<std::string, ctl::ControlServer::StreamHandler> Gateway::Streams() {
   std::map<std::string, ctl::ControlServer::StreamHandler> streams;
   streams["record"] = [this](const nlohmann::json&) { return RequestStream::Start(recorder_); };
+  const auto seal = [this](SealStream::Direction direction) {
+    return [this,
+            direction](const nlohmann::json& request) -> Result<std::unique_ptr<ctl::ControlServer::Stream>> {
+      if (leases_.provider == nullptr || !leases_.provider->LeasesTrees())
+        return Status(StatusCode::kInvalidArgument, "sealed trees need lease=o2dlm");
+      return SealStream::Start(*fs_, request.at("path"), direction);
+    };
+  };
+  streams["seal"] = seal(SealStream::Direction::kSeal);
+  streams["unseal"] = seal(SealStream::Direction::kUnseal);
   return streams;
 }
 
 nlohmann::json Gateway::StatusReport() const {
   const cache::PageStoreStats store = store_->Stats();
+  std::vector<std::string> fast;
+  for (const std::string& tree : options_.fast) fast.push_back("/" + tree);
   return {
       {"version", OCFSGW_VERSION},
       {"source", options_.source},
       {"mountpoint", options_.mountpoint},
+      {"fast", fast},
       {"volume", fmt::format("{:016x}", source_->volume().value)},
       {"lease_provider", LeaseModeName(leases_.mode)},
       {"coherence", CoherenceOf(leases_.mode)},
@@ -274,7 +406,8 @@ nlohmann::json Gateway::StatusReport() const {
         {"evicted_records", store.evicted_records},
         {"dropped_puts", store.dropped_puts},
         {"corrupt_records", store.corrupt_records},
-        {"degraded", store.degraded}}},
+        {"degraded", store.degraded},
+        {"slow", store.slow}}},
       {"metrics", ctl::MetricsJson(metrics_.Snapshot())},
   };
 }

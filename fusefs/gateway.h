@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/executor.h"
@@ -45,7 +46,7 @@ class Gateway {
   /// Opens the page store; a cache that cannot be used is done without, with a warning. Failure: exit
   /// status 1.
   Status OpenStore();
-  /// Mounts. Failure: exit status 3.
+  /// Mounts, the fast trees too, and begins to serve. Failure: exit status 3.
   Status Mount();
   /// Starts the metrics endpoint if one is asked for. Failure: exit status 1.
   Status StartMetrics();
@@ -61,6 +62,22 @@ class Gateway {
   std::map<std::string, ctl::ControlServer::Handler> Handlers();
   std::map<std::string, ctl::ControlServer::StreamHandler> Streams();
   nlohmann::json StatusReport() const;
+
+  /// A connection to the kernel: number 0 is that of the mount, the others are those of its fast trees.
+  struct Connection {
+    InodeTable inodes;
+    NameTable names;
+    std::unique_ptr<MountContext> context{};
+    std::unique_ptr<Session> session{};
+  };
+  /// The directories of the source that the connections show, one for each.
+  Result<std::vector<coherence::InodePtr>> Roots();
+  void MakeLeaseTable();
+  /// Mounts one more, and begins to serve it.
+  Status Connect(const coherence::InodePtr& root, const std::string& tree, bool fast, bool over_dead);
+  /// Waits for the end of all connections, or tells them to stop on SIGTERM or SIGINT.
+  Status WaitForEnd();
+  void StopSessions(int signals);
   void TakeBackFromKernel();
 
   MountOptions options_;
@@ -82,16 +99,14 @@ class Gateway {
   AsioExecutor settlers_;
   AsioExecutor releases_;
   AsioExecutor walks_;
+  AsioExecutor ahead_;
   LockWaiters lock_waiters_{timers_};
   std::unique_ptr<ocfs2::ByteRangeLocks> ranges_;
   KernelNotifier notifier_;
   std::unique_ptr<coherence::LeaseTable> table_;
   std::unique_ptr<coherence::CoherentFs> fs_;
   std::unique_ptr<GrantTable> grants_;
-  std::unique_ptr<InodeTable> inodes_;
-  std::unique_ptr<NameTable> names_;
-  std::unique_ptr<MountContext> context_;
-  std::unique_ptr<Session> session_;
+  std::vector<std::unique_ptr<Connection>> connections_;  ///< Complete when the gauges of metrics_ use it.
   std::unique_ptr<ctl::ControlServer> control_;
   std::unique_ptr<ctl::MountRegistration> registration_;
   std::unique_ptr<MetricsExporter> exporter_;

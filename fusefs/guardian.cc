@@ -16,6 +16,7 @@
 #include "base/exit_code.h"
 #include "base/path.h"
 #include "base/status.h"
+#include "fusefs/dead_mount.h"
 #include "fusefs/take_back.h"
 #include "ocfs2-backend/lock_name.h"
 
@@ -44,12 +45,44 @@ milliseconds Since(Clock::time_point start) {
 }  // namespace
 
 Guardian::Guardian(const MountOptions& options, ProcessTitle& title, Startup& startup)
-    : options_(options), title_(title), startup_(startup), descriptors_(startup.verdict_fd()) {
+    : options_(options),
+      budget_{options.grace.value_or(std::chrono::seconds(0))},
+      title_(title),
+      startup_(startup),
+      descriptors_(startup.verdict_fd()) {
   sigemptyset(&signals_);
   for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&signals_, signal);
 }
 
 int Guardian::Run(const Gateway& gateway) {
+  MeetPredecessor();
+  const int code = RunUntilEnd(gateway);
+  if (served_) RemoveDeadMounts(options_.mountpoint);  // else it is left to the one who gets further
+  return code;
+}
+
+void Guardian::MeetPredecessor() {
+  dead_mount_ = DeadMountAt(options_.mountpoint);
+  if (dead_mount_ == 0) return;
+  Say(log::Level::kWarning,
+      fmt::format("{}: the gateway that was mounted here is dead; taking its place", options_.mountpoint));
+  if (IsShared(options_.mountpoint) && !IsInside(options_.source, options_.mountpoint)) return;
+  RemoveDeadMounts(options_.mountpoint);
+  dead_mount_ = 0;
+}
+
+void Guardian::ToldToStop() {
+  if (!stop_) stop_at_ = Clock::now();
+  stop_ = true;
+}
+
+milliseconds Guardian::Left(milliseconds limit) const {
+  const milliseconds grace = budget_.grace;
+  if (!stop_ || grace.count() == 0) return limit;
+  return std::clamp(grace - Since(stop_at_), milliseconds(0), limit);
+}
+
+int Guardian::RunUntilEnd(const Gateway& gateway) {
   if (!descriptors_.ok()) {
     Say(log::Level::kError, "cannot read /proc/self/fd: is /proc mounted?");
     return kExitRuntime;
@@ -72,12 +105,13 @@ int Guardian::Run(const Gateway& gateway) {
     title_.Set(kName, options_.mountpoint);
     End end = Watch(*state);
     const bool served = state->phase.load() != SharedState::kStarting;
+    served_ = served_ || served;
     const bool exited = end.dead && WIFEXITED(end.status);
     if (exited && (stop_ || WEXITSTATUS(end.status) == kExitDone || (!served && restarts == 0))) {
       return WEXITSTATUS(end.status);
     }
-    if (!served && restarts == 0) stop_ = true;  // it never worked
-    if (!exited && state->phase.load() == SharedState::kStopping) stop_ = true;
+    if (!served && restarts == 0) ToldToStop();  // it never worked
+    if (!exited && state->phase.load() == SharedState::kStopping) ToldToStop();
     if (const auto code = AfterDeath(*state, end, served ? Clock::now() - started : Clock::duration{0})) {
       return *code;
     }
@@ -113,7 +147,7 @@ void Guardian::WaitForSignal(milliseconds limit) {
   const timespec time{seconds.count(), std::chrono::nanoseconds(limit - seconds).count()};
   const int signal = sigtimedwait(&signals_, nullptr, &time);
   if (signal == SIGTERM || signal == SIGINT) {
-    stop_ = true;
+    ToldToStop();
     if (gateway_ > 0) kill(gateway_, SIGTERM);
   }
 }
@@ -162,6 +196,11 @@ Guardian::End Guardian::Watch(SharedState& state) {
     if (Reap(end)) return end;
     if (Clock::now() < tick) continue;
     tick = Clock::now() + kTick;
+    if (stop_ && budget_.grace.count() > 0 && Since(stop_at_) >= budget_.KillAfter()) {
+      end.why = fmt::format("did not end in {} ms, and was killed", budget_.KillAfter().count());
+      kill(gateway_, SIGKILL);
+      return end;
+    }
     if (state.phase.load() != SharedState::kServing) continue;
     for (size_t beat = 0; beat < seen.size(); ++beat) {
       const uint64_t now = state.beats[beat].load();
@@ -212,41 +251,47 @@ std::optional<int> Guardian::Pause(std::chrono::nanoseconds served) {
 
 void Guardian::TakeOver(SharedState& state, End& end) {
   const auto start = Clock::now();
-  const int session_fd = state.session_fd.load();
-  const std::string fuse = session_fd < 0 ? "" : descriptors_.PathOf(session_fd);
+  std::array<int, kConnectionsMax> session_fds{};
+  for (size_t i = 0; i < session_fds.size(); ++i) session_fds[i] = state.session_fds[i].load();
+  const std::string fuse = session_fds[0] < 0 ? "" : descriptors_.PathOf(session_fds[0]);
   if (const uint64_t mounted = state.mount_id.load(); mounted != 0) dead_mount_ = mounted;
   if (const int slot = state.slot.load(); slot >= 0) slot_ = slot;
   if (fuse.empty()) {
     AwaitDeath(end, kDeathSoon);
-    GiveLeasesBack(-1);
+    GiveLeasesBack({});
   } else {
     // The clones: requests read through them end now, and unlock their pages.
-    descriptors_.Close(session_fd, [&fuse](const std::string& path) { return path == fuse; });
-    TakeBack take_back(session_fd, state.grants);
+    descriptors_.Close(session_fds, [&fuse](const std::string& path) { return path == fuse; });
+    TakeBack take_back(session_fds, state.grants);
     // An answer being written must not come after the invalidation. Threads in other system calls write none.
     AwaitDeath(end, kDeathSoon);
     take_back.Start();
     const bool in_time = take_back.Wait(kTakeBackMax);
-    GiveLeasesBack(session_fd);
+    GiveLeasesBack(session_fds);
     Say(in_time ? log::Level::kInfo : log::Level::kError,
         fmt::format("{}: {} inodes taken back from the kernel{}, leases given back after {} ms",
                     options_.mountpoint, take_back.inodes(), in_time ? "" : ", NOT ALL OF THEM",
                     Since(start).count()));
-    if (!in_time && !take_back.Wait(kTakeBackLate)) UnmountDead(options_.mountpoint, dead_mount_);
+    if (!in_time && !take_back.Wait(Left(kTakeBackLate))) {
+      UnmountDead(options_.mountpoint, dead_mount_);
+      for (size_t i = 1; i < session_fds.size(); ++i)
+        AbortConnection(session_fds[i], state.devices[i].load());
+    }
   }
-  while (!AwaitDeath(end, kTakeBackLate)) {
+  while (!AwaitDeath(end, Left(kTakeBackLate)) && Left(kTakeBackLate).count() > 0) {
     Say(log::Level::kWarning, fmt::format("waiting for the end of process {}, which was killed", gateway_));
   }
-  GiveLeasesBack(-1);  // a dying thread may have been opening one; and the session, which cuts the connection
+  GiveLeasesBack(
+      {});  // a dying thread may have been opening one; and the sessions, which cuts the connections
 }
 
-void Guardian::GiveLeasesBack(int session_fd) const {
+void Guardian::GiveLeasesBack(std::span<const int> session_fds) const {
   // Closing another file may wait for the lock manager, and for our own leases.
-  descriptors_.Close(session_fd, [this](const std::string& path) {
+  descriptors_.Close(session_fds, [this](const std::string& path) {
     // The name alone tells where dlmfs has been unmounted lazily.
     return IsInside(path, options_.dlmfs_dir) || ocfs2::IsLockName(path.substr(path.rfind('/') + 1));
   });
-  descriptors_.Close(session_fd, [](const std::string&) { return true; });
+  descriptors_.Close(session_fds, [](const std::string&) { return true; });
 }
 
 void Guardian::Say(log::Level level, const std::string& line) const {

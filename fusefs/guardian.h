@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/log.h"
@@ -15,6 +16,7 @@
 #include "fusefs/shared_descriptors.h"
 #include "fusefs/shared_state.h"
 #include "fusefs/startup.h"
+#include "fusefs/stop_budget.h"
 
 namespace ocfsgw::fusefs {
 
@@ -44,6 +46,12 @@ class Guardian {
     std::string why;
   };
 
+  int RunUntilEnd(const Gateway& gateway);
+  /// Sees to what a gateway and its guardian that died at once have left mounted.
+  void MeetPredecessor();
+  void ToldToStop();
+  /// `limit`, but not beyond the time when all is to be over.
+  std::chrono::milliseconds Left(std::chrono::milliseconds limit) const;
   /// The process, or 0 if it cannot be started.
   pid_t Start(const Gateway& gateway, SharedState& state, uint32_t restarts);
   End Watch(SharedState& state);
@@ -52,7 +60,7 @@ class Guardian {
   bool AwaitDeath(End& end, std::chrono::milliseconds limit);
   bool LeaderHasEnded() const;
   void TakeOver(SharedState& state, End& end);
-  void GiveLeasesBack(int session_fd) const;
+  void GiveLeasesBack(std::span<const int> session_fds) const;
   /// Starts over: the exit status if there is to be no other gateway.
   std::optional<int> AfterDeath(SharedState& state, End& end, std::chrono::nanoseconds served);
   /// Waits before the next start, unless there is to be none. `served`: how long the last one did.
@@ -60,13 +68,16 @@ class Guardian {
   void Say(log::Level level, const std::string& line) const;
 
   const MountOptions& options_;
+  const StopBudget budget_;
   ProcessTitle& title_;
   Startup& startup_;
   const SharedDescriptors descriptors_;
   RestartPolicy policy_;
   sigset_t signals_{};
-  pid_t gateway_ = 0;        ///< 0: none, or reaped.
-  bool stop_ = false;        ///< A signal said so.
+  pid_t gateway_ = 0;                              ///< 0: none, or reaped.
+  bool stop_ = false;                              ///< A signal said so.
+  bool served_ = false;                            ///< A gateway has.
+  std::chrono::steady_clock::time_point stop_at_;  ///< When it said so.
   uint64_t dead_mount_ = 0;  ///< MountId of what the last gateway that was mounted left behind.
   int slot_ = -1;            ///< The slot of the cache directory that the last gateway with one had.
 };

@@ -4,7 +4,8 @@
 
 namespace ocfsgw::fusefs {
 
-InodeTable::InodeTable(coherence::InodePtr root, GrantTable* grants) : grants_(grants) {
+InodeTable::InodeTable(coherence::InodePtr root, GrantTable* grants, uint32_t connection)
+    : grants_(grants), connection_(connection) {
   MutexLock lock(mutex_);
   by_id_[root->id()] = FUSE_ROOT_ID;
   by_ino_[FUSE_ROOT_ID] = {std::move(root), 1, Guard(FUSE_ROOT_ID)};
@@ -16,7 +17,7 @@ coherence::InodePtr InodeTable::Get(fuse_ino_t ino) const {
   return it == by_ino_.end() ? nullptr : it->second.inode;
 }
 
-fuse_entry_param InodeTable::Remember(const coherence::Entry& entry, bool* first) {
+fuse_entry_param InodeTable::Remember(const coherence::Entry& entry) {
   fuse_entry_param param{};
   param.attr = ToStat(entry.attr);
   param.attr_timeout = kNoTimeoutSeconds;
@@ -24,7 +25,6 @@ fuse_entry_param InodeTable::Remember(const coherence::Entry& entry, bool* first
   MutexLock lock(mutex_);
   const auto [it, added] = by_id_.try_emplace(entry.inode->id(), next_);
   if (added) ++next_;
-  if (first != nullptr) *first = added;
   param.ino = it->second;
   Known& known = by_ino_[param.ino];
   if (!known.inode) known = {entry.inode, 0, Guard(param.ino)};

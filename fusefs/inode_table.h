@@ -14,8 +14,8 @@
 
 namespace ocfsgw::fusefs {
 
-/// The kernel's node ids. An id is given out once and never again, so no generation is needed.
-/// Thread-safe; the mutex is a leaf.
+/// The kernel's node ids of one connection. An id is given out once and never again, so no generation is
+/// needed. Thread-safe; under the mutex only GrantTable's is taken.
 /// 1. An inode is known under one id as long as its lookup count is not 0.
 /// 2. The root is id 1 and is never forgotten.
 /// 3. A guarded id is in the guardian's table from before the kernel learns it until the kernel forgets it.
@@ -24,13 +24,14 @@ class InodeTable {
   /// Each costs a descriptor.
   static constexpr size_t kHoldsMax = 512;
 
-  /// `grants`: the guardian's table; null: there is no guardian. Outlives this one.
-  explicit InodeTable(coherence::InodePtr root, GrantTable* grants = nullptr);
+  /// `grants`: the guardian's table; null: there is no guardian. Outlives this one. `connection`: this one's
+  /// number in it.
+  explicit InodeTable(coherence::InodePtr root, GrantTable* grants = nullptr, uint32_t connection = 0);
 
   /// Null if the id was forgotten.
   coherence::InodePtr Get(fuse_ino_t ino) const;
-  /// Counts one lookup of the inode; what the kernel is to be told of it. `first`: it had no id before.
-  fuse_entry_param Remember(const coherence::Entry& entry, bool* first = nullptr);
+  /// Counts one lookup of the inode; what the kernel is to be told of it.
+  fuse_entry_param Remember(const coherence::Entry& entry);
   /// An inode that the kernel does not know any more.
   struct Forgotten {
     coherence::InodePtr inode;
@@ -56,11 +57,12 @@ class InodeTable {
     std::shared_ptr<coherence::NodeHold> hold{};
   };
   uint32_t Guard(fuse_ino_t ino) REQUIRES(mutex_) {
-    return grants_ == nullptr ? GrantTable::kNone : grants_->Add(ino);
+    return grants_ == nullptr ? GrantTable::kNone : grants_->Add({connection_, ino});
   }
 
   mutable Mutex mutex_;
-  GrantTable* const grants_ PT_GUARDED_BY(mutex_);
+  GrantTable* const grants_;
+  const uint32_t connection_;
   size_t holds_ GUARDED_BY(mutex_) = 0;
   fuse_ino_t next_ GUARDED_BY(mutex_) = FUSE_ROOT_ID + 1;
   std::unordered_map<fuse_ino_t, Known> by_ino_ GUARDED_BY(mutex_);

@@ -1,15 +1,18 @@
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
 
 #include "base/exit_code.h"
 #include "base/log.h"
+#include "fusefs/dead_mount.h"
 #include "fusefs/descriptor_limit.h"
 #include "fusefs/gateway.h"
 #include "fusefs/guardian.h"
 #include "fusefs/mount_options.h"
 #include "fusefs/startup.h"
+#include "fusefs/stop_budget.h"
 
 namespace {
 
@@ -69,7 +72,7 @@ int Run(const ocfsgw::fusefs::MountOptions& options, ocfsgw::fusefs::Startup& st
 
 int main(int argc, char** argv) {
   signal(SIGHUP, SIG_IGN);  // a gateway has no terminal to lose; libfuse leaves what is not SIG_DFL alone
-  const auto command = ocfsgw::fusefs::ParseCommandLine(argc, argv);
+  auto command = ocfsgw::fusefs::ParseCommandLine(argc, argv);
   if (!command.ok()) {
     std::fprintf(stderr, "ocfsgw: %s\n", command.status().ToString().c_str());
     return ocfsgw::kExitUsage;
@@ -78,13 +81,20 @@ int main(int argc, char** argv) {
     std::fputs(command->text.c_str(), stdout);
     return ocfsgw::kExitDone;
   }
-  const ocfsgw::fusefs::MountOptions& options = command->options;
+  ocfsgw::fusefs::MountOptions& options = command->options;
+  if (getpid() == 1) {  // of a container, which ends when this process does
+    options.foreground = true;
+    if (!options.grace) options.grace = ocfsgw::fusefs::StopBudget::kContainerDefault;
+  }
   ocfsgw::fusefs::Startup startup(options.foreground);
   // Also for the guardian: its descriptors are the gateway's many.
   if (const Status enough = ocfsgw::fusefs::RaiseDescriptorLimit(); !enough.ok()) {
     return startup.Fail(ocfsgw::kExitUsage, enough.ToString());
   }
-  if (!options.guardian) return Run(options, startup, nullptr);
+  if (!options.guardian) {
+    ocfsgw::fusefs::RemoveDeadMounts(options.mountpoint);
+    return Run(options, startup, nullptr);
+  }
   ocfsgw::fusefs::ProcessTitle title(argc, argv);
   ocfsgw::fusefs::Guardian guardian(options, title, startup);
   return guardian.Run([&](ocfsgw::fusefs::SharedState& shared) { return Run(options, startup, &shared); });

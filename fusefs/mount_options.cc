@@ -14,8 +14,6 @@
 namespace ocfsgw::fusefs {
 namespace {
 
-Status Refuse(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
-
 struct Match {
   const OptionSpec* spec = nullptr;
   std::string name;   ///< Without the `=`.
@@ -98,6 +96,18 @@ bool Has(const Given& given, std::string_view name) {
                      [name](const auto& entry) { return entry.second.name == name; });
 }
 
+Status CheckFastTrees(const MountOptions& options, const Given& given) {
+  if (options.fast.empty()) {
+    return Has(given, "local_lock") ? Refuse("local_lock= is about fast trees: give fast= with it")
+                                    : Status::Ok();
+  }
+  if (!options.fcntl_cluster) return Status::Ok();
+  return Refuse(
+      "fcntl=cluster and fast= contradict each other: the locks of a fast tree hold on this node only; give "
+      "one "
+      "of them");
+}
+
 Status CheckLeaseOptions(const MountOptions& options, const Given& given) {
   if (options.fcntl_cluster && (options.lease == LeaseMode::kNone || options.lease == LeaseMode::kLocal)) {
     return Refuse("fcntl=cluster needs the lock manager of OCFS2: use lease=o2dlm or lease=auto with it");
@@ -110,9 +120,12 @@ Status CheckLeaseOptions(const MountOptions& options, const Given& given) {
     }
     return Status::Ok();
   };
-  static constexpr std::string_view kNotWithNone[] = {
-      "cache_size",         "memory",      "admission",        "dlmfs",        "max_leases",
-      "recall_deadline_ms", "hold_off_ms", "max_staleness_ms", "lease_idle_s", "second_access_s"};
+  static constexpr std::string_view kNotWithNone[] = {"cache_size",   "memory",
+                                                      "admission",    "dlmfs",
+                                                      "max_leases",   "recall_deadline_ms",
+                                                      "hold_off_ms",  "max_staleness_ms",
+                                                      "lease_idle_s", "second_access_s",
+                                                      "fast"};
   static constexpr std::string_view kNotWithLocal[] = {"dlmfs"};
   switch (options.lease) {
     case LeaseMode::kNone:
@@ -176,6 +189,7 @@ Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
   Given given;
   OCFSGW_RETURN_IF_ERROR(ParseOptions(lists, options, given));
   OCFSGW_RETURN_IF_ERROR(CheckLeaseOptions(options, given));
+  OCFSGW_RETURN_IF_ERROR(CheckFastTrees(options, given));
   if (options.cache_dir.empty()) {
     options.cache_dir = "/var/cache/ocfsgw/" + HashedName(options.source + '\0' + options.mountpoint);
   }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,10 @@
 namespace ocfsgw::fusefs {
 
 enum class LeaseMode { kAuto, kO2dlm, kLocal, kNone };
+
+/// Fast trees of a mount, at most: each has a connection to the kernel, with threads and descriptors of its
+/// own.
+inline constexpr size_t kFastTreesMax = 8;
 
 /// What the user asked for. Paths are absolute and, as far as they exist, canonical.
 struct MountOptions {
@@ -31,7 +36,11 @@ struct MountOptions {
   std::chrono::seconds lease_idle{600};
   std::chrono::seconds second_access{0};
   bool guardian = true;
-  bool fcntl_cluster = false;              ///< Byte-range locks across nodes.
+  std::optional<std::chrono::seconds> grace;  ///< From SIGTERM to the end; see StopBudget.
+  bool fcntl_cluster = false;                 ///< Byte-range locks across nodes.
+  /// Fast trees: directories of the source, relative to it, none inside another. Empty: the whole mount.
+  std::vector<std::string> fast;
+  bool local_flock = false;                ///< In fast trees flock(2) is the kernel's own business.
   uint64_t memory_bytes = 256ULL << 20;    ///< For the page store, all its parts.
   bool admission = true;                   ///< A full page store refuses file data that it does not remember.
   uint64_t read_ahead_bytes = 1ULL << 20;  ///< Of the kernel; 0: its own choice.

@@ -2,13 +2,18 @@
 
 #include <linux/fuse.h>
 #include <linux/stat.h>
+#include <poll.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+
+#include "fusefs/request.h"
 
 namespace ocfsgw::fusefs {
 namespace {
@@ -65,15 +70,50 @@ static_assert(sizeof(StatxOut) == 32 + 256);
 
 thread_local bool is_statx = false;
 
+/// Longer than it takes to receive a small request that is there; shorter than to be woken for one.
+constexpr std::chrono::microseconds kAtOnce(5);
+
+/// Longer than most applications take from one answer to the next request, with a processor's awakening.
+constexpr std::chrono::microseconds kPoll(100);
+
+/// Whether a request has come before `end`.
+bool PollUntil(int fd, std::chrono::steady_clock::time_point end) {
+  pollfd device{fd, POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&device, 1, 0);
+  } while (ready == 0 && std::chrono::steady_clock::now() < end);
+  return ready != 0;
+}
+
+/// Kinds of which the most frequent answers are from memory.
+bool IsQuick(uint32_t opcode) {
+  return opcode == FUSE_LOOKUP || opcode == FUSE_GETATTR || opcode == FUSE_OPEN || opcode == FUSE_RELEASE;
+}
+
 /// Runs where a worker may be cancelled, and before libfuse has another one started: nothing may be handled
 /// here.
-ssize_t Receive(int fd, void* buffer, size_t size, void* /*userdata*/) {
+ssize_t Receive(int fd, void* buffer, size_t size, void* userdata) {
+  ReaderGate& gate = static_cast<MountContext*>(userdata)->readers;
+  if (!gate.Enter()) {
+    errno = EINTR;
+    return -1;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const bool in_vain = gate.MayPoll() && !PollUntil(fd, begin + kPoll);
   const ssize_t got = ::read(fd, buffer, size);
-  if (got < static_cast<ssize_t>(sizeof(fuse_in_header))) return got;
+  if (got < static_cast<ssize_t>(sizeof(fuse_in_header))) {
+    const int error = errno;
+    gate.Leave();
+    errno = error;
+    return got;
+  }
+  const bool waited = std::chrono::steady_clock::now() - begin > kAtOnce;
   auto& opcode = static_cast<fuse_in_header*>(buffer)->opcode;
   is_statx = opcode == kOpcodeStatx;
   if (is_statx) opcode = FUSE_GETATTR;
   if (opcode == FUSE_TMPFILE) opcode = FUSE_CREATE;
+  gate.Leave({.quick = IsQuick(opcode), .waited = waited, .polled_in_vain = in_vain});
   return got;
 }
 

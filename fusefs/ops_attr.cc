@@ -18,7 +18,7 @@ struct Question {
   fuse_req_t req;
   fuse_ino_t ino;
   InodePtr inode;
-  coherence::OpenFile* file;  ///< Open, or null. The kernel waits with it until it has the answer.
+  coherence::OpenFile* file;  ///< Opened, or null. The kernel waits with it until it has the answer.
   bool statx;
 };
 
@@ -27,10 +27,12 @@ struct Question {
 /// nothing has been answered.
 bool Answer(const Question& asked, const Result<coherence::Attributes>& known, bool may_store) {
   MountContext& context = Context(asked.req);
-  if (known.ok() && context.fs.MayMissSize(asked.inode, known->attr)) {
+  DropIfLinksChange(context, asked.inode);
+  if (known.ok() &&
+      context.fs.MayMissSize(asked.inode, known->attr, context.notifier.HasSeveral(asked.inode->id()))) {
     if (!may_store) return false;
     context.fs.TellSize(asked.inode, asked.file, known->attr.size, [&](uint64_t offset, std::byte last) {
-      context.notifier.Store(asked.ino, offset, last);
+      context.notifier.Store(asked.inode->id(), offset, last);
     });
   }
   ReplyAttr(asked.req, asked.ino, asked.inode, known, asked.statx);
@@ -46,7 +48,7 @@ void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   const Question asked{.req = req,
                        .ino = ino,
                        .inode = inode,
-                       .file = fi != nullptr && !is_directory ? &OpenFiles::Of(fi) : nullptr,
+                       .file = fi != nullptr && !is_directory && !context.fast ? &OpenFiles::Of(fi) : nullptr,
                        .statx = IsStatx()};
   // The answer has to wait for what the kernel gives back only when other requests are answered: not here,
   // where the last worker may be needed for them.
@@ -83,9 +85,10 @@ void SetAttr(fuse_req_t req, fuse_ino_t ino, struct stat* attr, int to_set, fuse
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
   coherence::CoherentFs& fs = Context(req).fs;
+  const auto file = fi != nullptr ? FileOf(req, ino, fi, (to_set & FUSE_SET_ATTR_SIZE) != 0) : nullptr;
+  if (fi != nullptr && !file) return;
   coherence::Mutation change(fs.leases());
-  const auto changed =
-      fs.SetAttr(change, inode, ToChange(*attr, to_set), fi != nullptr ? &OpenFiles::Of(fi) : nullptr);
+  const auto changed = fs.SetAttr(change, inode, ToChange(*attr, to_set), file.get());
   if (changed.ok()) {
     ReplyAttr(req, ino, inode, coherence::Attributes{*changed, std::nullopt});
   } else {

@@ -79,7 +79,7 @@ bool AddPlus(ReplyBuffer& out, const DirectoryHandle& handle, const coherence::D
   std::optional<uint32_t> lease;
   if (const auto child = context.fs.KnownChild(handle.inode, entry.name, &lease);
       child && child->inode->id().ino == entry.ino) {
-    param = context.inodes.Remember(*child);
+    param = Offer(context, *child);
     out.remembered.push_back(param.ino);
     const bool same_lease = lease && (!out.lease || out.lease == lease);
     if (out.may_trust && same_lease &&

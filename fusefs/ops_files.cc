@@ -1,4 +1,6 @@
-// OPEN, CREATE and TMPFILE, READ, WRITE and what else works on an open file.
+// OPEN, CREATE and TMPFILE, READ, WRITE and what else works on an open file. In a fast tree OPEN and FLUSH
+// are refused as unknown, and the kernel sends neither again, nor RELEASE; it makes files by MKNOD as soon as
+// CREATE is refused, too.
 
 #include <fcntl.h>
 
@@ -68,21 +70,27 @@ void Release(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
   fuse_reply_err(req, 0);
 }
 
-void Read(fuse_req_t req, fuse_ino_t /*ino*/, size_t size, off_t offset, fuse_file_info* fi) {
+void OpenFast(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* /*fi*/) { fuse_reply_err(req, ENOSYS); }
+
+void Read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* fi) {
+  const auto file = FileOf(req, ino, fi);
+  if (!file) return;
   const Status status = Context(req).fs.Read(
-      OpenFiles::Of(fi), static_cast<uint64_t>(offset), size, [req](std::span<const std::byte> bytes) {
+      *file, static_cast<uint64_t>(offset), size, [req](std::span<const std::byte> bytes) {
         fuse_reply_buf(req, reinterpret_cast<const char*>(bytes.data()), bytes.size());
       });
   if (!status.ok()) ReplyStatus(req, status);
 }
 
-void Write(fuse_req_t req, fuse_ino_t /*ino*/, const char* data, size_t size, off_t offset,
-           fuse_file_info* fi) {
+void Write(fuse_req_t req, fuse_ino_t ino, const char* data, size_t size, off_t offset, fuse_file_info* fi) {
   CoherentFs& fs = Context(req).fs;
-  OpenFile& file = OpenFiles::Of(fi);
+  const auto opened = FileOf(req, ino, fi, true);
+  if (!opened) return;
+  OpenFile& file = *opened;
   Mutation change(fs.leases());
+  const bool direct = Context(req).fast ? (fi->flags & O_DIRECT) != 0 : file.direct();
   // Pages written back from a mapping come with any handle of the inode's, direct or not.
-  const bool cached = fi->writepage || !file.direct();
+  const bool cached = fi->writepage || !direct;
   if (!cached && fuse_req_ctx(req)->uid != 0) {
     if (const Status status = fs.DropSetIds(change, file); !status.ok()) {
       ReplyStatus(req, status);
@@ -111,23 +119,31 @@ void Flush(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
                             [req, flushed](const Status&) { ReplyStatus(req, flushed); });
 }
 
-void Sync(fuse_req_t req, fuse_ino_t /*ino*/, int data_only, fuse_file_info* fi) {
-  ReplyStatus(req, Context(req).fs.Sync(OpenFiles::Of(fi), data_only != 0));
+void Sync(fuse_req_t req, fuse_ino_t ino, int data_only, fuse_file_info* fi) {
+  if (const auto file = FileOf(req, ino, fi)) {
+    ReplyStatus(req, Context(req).fs.Sync(*file, data_only != 0));
+  }
 }
 
-void Allocate(fuse_req_t req, fuse_ino_t /*ino*/, int mode, off_t offset, off_t length, fuse_file_info* fi) {
+void Allocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, fuse_file_info* fi) {
+  const auto file = FileOf(req, ino, fi, true);
+  if (!file) return;
   CoherentFs& fs = Context(req).fs;
   Mutation change(fs.leases());
-  ReplyStatus(req, fs.Allocate(change, OpenFiles::Of(fi), mode, static_cast<uint64_t>(offset),
-                               static_cast<uint64_t>(length)));
+  ReplyStatus(req,
+              fs.Allocate(change, *file, mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(length)));
 }
 
-void CopyRange(fuse_req_t req, fuse_ino_t /*ino*/, off_t from, fuse_file_info* source, fuse_ino_t /*to_ino*/,
-               off_t to, fuse_file_info* target, size_t length, int /*flags*/) {
+void CopyRange(fuse_req_t req, fuse_ino_t ino, off_t from, fuse_file_info* fi, fuse_ino_t to_ino, off_t to,
+               fuse_file_info* to_fi, size_t length, int /*flags*/) {
+  const auto source = FileOf(req, ino, fi);
+  if (!source) return;
+  const auto target = FileOf(req, to_ino, to_fi, true);
+  if (!target) return;
   CoherentFs& fs = Context(req).fs;
   Mutation change(fs.leases());
-  const auto copied = fs.CopyRange(change, OpenFiles::Of(source), static_cast<uint64_t>(from),
-                                   OpenFiles::Of(target), static_cast<uint64_t>(to), length);
+  const auto copied =
+      fs.CopyRange(change, *source, static_cast<uint64_t>(from), *target, static_cast<uint64_t>(to), length);
   if (copied.ok()) {
     fuse_reply_write(req, *copied);
   } else {
@@ -135,8 +151,10 @@ void CopyRange(fuse_req_t req, fuse_ino_t /*ino*/, off_t from, fuse_file_info* s
   }
 }
 
-void Seek(fuse_req_t req, fuse_ino_t /*ino*/, off_t offset, int whence, fuse_file_info* fi) {
-  const auto at = Context(req).fs.Seek(OpenFiles::Of(fi), static_cast<uint64_t>(offset), whence);
+void Seek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, fuse_file_info* fi) {
+  const auto file = FileOf(req, ino, fi);
+  if (!file) return;
+  const auto at = Context(req).fs.Seek(*file, static_cast<uint64_t>(offset), whence);
   if (at.ok()) {
     fuse_reply_lseek(req, static_cast<off_t>(*at));
   } else {
@@ -146,13 +164,17 @@ void Seek(fuse_req_t req, fuse_ino_t /*ino*/, off_t offset, int whence, fuse_fil
 
 }  // namespace
 
-void AddFileOperations(fuse_lowlevel_ops& ops) {
-  ops.open = Open;
-  ops.create = Create;
-  ops.release = Release;
+void AddFileOperations(fuse_lowlevel_ops& ops, const MountContext& context) {
+  if (context.fast) {
+    ops.open = OpenFast;  // libfuse answers the others with ENOSYS by itself
+  } else {
+    ops.open = Open;
+    ops.create = Create;
+    ops.release = Release;
+    ops.flush = Flush;
+  }
   ops.read = Read;
   ops.write = Write;
-  ops.flush = Flush;
   ops.fsync = Sync;
   ops.fallocate = Allocate;
   ops.copy_file_range = CopyRange;

@@ -1,5 +1,7 @@
 // SETLK of flock(2): the source's own flock, which OCFS2 has across its cluster. SETLK and GETLK of fcntl(2),
-// with fcntl=cluster; else byte-range locks are the kernel's own business, on this node.
+// with fcntl=cluster; else byte-range locks are the kernel's own business, on this node. In a fast tree
+// nobody says when a file is closed, and so when its locks end: flock(2) is refused, or the kernel's own
+// business.
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -57,6 +59,10 @@ void Flock(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi, int operation
   });
   if (waits) return;
   log::Warning("{} processes wait for locks of files already: one more is refused", LockWaiters::kMax);
+  fuse_reply_err(req, ENOLCK);
+}
+
+void RefuseFlock(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* /*fi*/, int /*operation*/) {
   fuse_reply_err(req, ENOLCK);
 }
 
@@ -126,9 +132,13 @@ void GetRange(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi, struct flo
 
 }  // namespace
 
-void AddLockOperations(fuse_lowlevel_ops& ops, bool ranges) {
+void AddLockOperations(fuse_lowlevel_ops& ops, const MountContext& context) {
+  if (context.fast) {
+    if (!context.local_flock) ops.flock = RefuseFlock;
+    return;
+  }
   ops.flock = Flock;
-  if (!ranges) return;
+  if (context.ranges == nullptr) return;
   ops.setlk = SetRange;
   ops.getlk = GetRange;
 }

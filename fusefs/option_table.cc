@@ -10,8 +10,6 @@
 namespace ocfsgw::fusefs {
 namespace {
 
-Status Refuse(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
-
 template <typename T>
 Status Assign(T& field, Result<uint64_t> value) {
   if (value.ok()) {
@@ -74,6 +72,12 @@ Status SetFcntl(MountOptions& options, std::string_view name, const std::string&
   return Refuse(fmt::format("{}={}: not one of node, cluster", name, value));
 }
 
+Status SetLocalLock(MountOptions& options, std::string_view name, const std::string& value) {
+  options.local_flock = value == "flock";
+  if (options.local_flock || value == "none") return Status::Ok();
+  return Refuse(fmt::format("{}={}: not one of none, flock", name, value));
+}
+
 using Options = MountOptions;
 using Name = std::string_view;
 using Value = const std::string&;
@@ -113,6 +117,16 @@ constexpr OptionSpec kSpecs[] = {
      "0, for debugging: nobody kills a gateway that hangs or restarts one that died, and the kernel is to "
      "trust no attributes",
      Use::kGateway, [](Options& o, Name n, Value v) { return Assign(o.guardian, ParseNumber(n, v, 0, 1)); }},
+    {"grace_s=", "S", "0, or 25 as process 1",
+     "from SIGTERM to the end, 0 to 3600: a mount in use is waited for, and served, for all but 9 s of it, "
+     "or "
+     "3/8 of it if it is short, then unmounted lazily; 0: lazily at once, and without a bound",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) {
+       OCFSGW_ASSIGN_OR_RETURN(const uint64_t seconds, ParseNumber(n, v, 0, 3600));
+       o.grace = std::chrono::seconds(seconds);
+       return Status::Ok();
+     }},
     {"hold_off_ms=", "MS", "500",
      "how long no lease is asked for after a writer took it, 10 to 60000; up to 60 times that while "
      "leases do not last",
@@ -143,10 +157,18 @@ constexpr OptionSpec kSpecs[] = {
      "fcntl locks hold among the processes of this node, or among those of all nodes that use cluster; needs "
      "lease=o2dlm",
      Use::kGateway, SetFcntl},
-    {"fast=", "DIR", "", "not implemented at present, refused", Use::kGateway,
-     [](Options&, Name n, Value v) {
-       return Refuse(fmt::format("{}={}: not implemented at present", n, v));
+    {"fast=", "/DIR[:/DIR...]", "",
+     "fast trees, directories of SOURCE, 8 at most, or / for all of it: opening a file there costs no "
+     "message, "
+     "but not everything is as elsewhere; a colon in a name has a backslash before it",
+     Use::kGateway,
+     [](Options& o, Name n, Value v) {
+       OCFSGW_ASSIGN_OR_RETURN(o.fast, ParseTrees(n, v, kFastTreesMax));
+       return Status::Ok();
      }},
+    {"local_lock=", "none|flock", "none",
+     "in fast trees: none: flock(2) fails with ENOLCK; flock: it holds among the processes of this mount",
+     Use::kGateway, SetLocalLock},
     {"metrics=", "ADDR:PORT", "",
      "serve Prometheus metrics at http://ADDR:PORT/metrics; IPv4, [IPv6] or localhost", Use::kGateway,
      SetMetrics},

@@ -4,12 +4,13 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 #include <optional>
+
+#include "base/path.h"
 
 namespace ocfsgw::fusefs {
 namespace {
-
-Status Refuse(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
 
 std::optional<uint64_t> WholeNumber(std::string_view text) {
   uint64_t value = 0;
@@ -58,9 +59,11 @@ Result<std::vector<std::string>> SplitOptionList(std::string_view list) {
       element.clear();
     } else if (list[i] == '\\') {
       ++i;
-      if (i == list.size() || (list[i] != ',' && list[i] != '\\')) {
-        return Refuse(fmt::format("-o {}: a backslash stands only before a comma or a backslash", list));
+      if (i == list.size() || std::string_view(",\\:").find(list[i]) == std::string_view::npos) {
+        return Refuse(
+            fmt::format("-o {}: a backslash stands only before a comma, a colon or a backslash", list));
       }
+      if (list[i] == ':') element += '\\';
       element += list[i];
     } else {
       element += list[i];
@@ -104,6 +107,42 @@ Result<uint64_t> ParseNumber(std::string_view name, std::string_view text, uint6
     return Refuse(fmt::format("{}={}: not a whole number from {} to {}", name, text, min, max));
   }
   return *number;
+}
+
+Result<std::vector<std::string>> ParseTrees(std::string_view name, std::string_view text, size_t max) {
+  std::vector<std::string> paths(1);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == ':') {
+      paths.emplace_back();
+    } else {
+      if (text.substr(i).starts_with("\\:")) ++i;
+      paths.back() += text[i];
+    }
+  }
+  std::vector<std::string> trees;
+  for (const std::string& path : paths) {
+    std::string tree;
+    for (const auto& part : std::filesystem::path(path).relative_path()) {
+      if (part == "." || part == "..") {
+        return Refuse(fmt::format("{}={}: '{}' must not be in it", name, text, part.string()));
+      }
+      if (!part.empty()) tree += (tree.empty() ? "" : "/") + part.string();
+    }
+    if (!path.starts_with('/')) {
+      return Refuse(
+          fmt::format("{}={}: '{}' does not begin with a slash: paths are those of SOURCE, which is /", name,
+                      text, path));
+    }
+    for (const std::string& other : trees) {
+      if (IsInside("/" + tree, "/" + other) || IsInside("/" + other, "/" + tree)) {
+        return Refuse(fmt::format("{}={}: /{} and /{} are within one another: give the outer one", name, text,
+                                  other, tree));
+      }
+    }
+    trees.push_back(std::move(tree));
+  }
+  if (trees.size() > max) return Refuse(fmt::format("{}={}: more than {} trees", name, text, max));
+  return trees;
 }
 
 Result<std::string> ParseListenAddress(std::string_view name, std::string_view text) {

@@ -1,5 +1,7 @@
 #include "fusefs/request.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -20,15 +22,6 @@ double AttrTimeout(const MountContext& context, fuse_ino_t ino, const coherence:
              : kNoTimeoutSeconds;
 }
 
-/// Counts one lookup of the inode; what the kernel is to be told of it. The first time it may take the
-/// kernel's thread a while to make the inode, and until then nothing could be taken back.
-fuse_entry_param Offer(MountContext& context, const coherence::Entry& entry) {
-  bool first = false;
-  fuse_entry_param param = context.inodes.Remember(entry, &first);
-  if (!first) param.attr_timeout = AttrTimeout(context, param.ino, entry.inode, entry.lease);
-  return param;
-}
-
 /// Supplementary groups of a thread (proc(5)); none if it cannot be seen. fuse_req_getgroups() of
 /// libfuse 3.14 looks for the end of a string that has none.
 std::vector<uint32_t> GroupsOf(pid_t thread) {
@@ -43,6 +36,17 @@ std::vector<uint32_t> GroupsOf(pid_t thread) {
 }
 
 }  // namespace
+
+void DropIfLinksChange(MountContext& context, const coherence::InodePtr& inode) {
+  if (context.fs.MustBeDropped(inode)) context.notifier.ForgetAttributes(inode->id(), false);
+}
+
+fuse_entry_param Offer(MountContext& context, const coherence::Entry& entry) {
+  DropIfLinksChange(context, entry.inode);
+  fuse_entry_param param = context.inodes.Remember(entry);
+  param.attr_timeout = AttrTimeout(context, param.ino, entry.inode, entry.lease);
+  return param;
+}
 
 int ToErrno(const Status& status) {
   switch (status.code()) {
@@ -73,6 +77,18 @@ coherence::InodePtr InodeOf(fuse_req_t req, fuse_ino_t ino) {
   return inode;
 }
 
+std::shared_ptr<coherence::OpenFile> FileOf(fuse_req_t req, fuse_ino_t ino, const fuse_file_info* fi,
+                                            bool writes) {
+  MountContext& context = Context(req);
+  if (!context.fast) return {std::shared_ptr<void>(), &OpenFiles::Of(fi)};  // the kernel keeps it open
+  const coherence::InodePtr inode = InodeOf(req, ino);
+  if (!inode) return nullptr;
+  context.used.Add(ino, inode);
+  // Opened in the backend if need be, and closed with the request: kept open, it would keep the space of a
+  // file that another node has removed.
+  return std::make_shared<coherence::OpenFile>(inode, writes ? O_RDWR : O_RDONLY, nullptr, nullptr);
+}
+
 struct stat ToStat(const coherence::FileAttr& attr) {
   struct stat out {};
   out.st_ino = attr.id.ino;
@@ -96,6 +112,7 @@ void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups) {
   auto forgotten = context.inodes.Forget(ino, lookups);
   if (!forgotten) return;
   context.names.Forget(ino);
+  context.used.Forget(ino);
   coherence::LeaseTable& leases = context.fs.leases();
   if (!forgotten->hold && !leases.HeldOfNoName(*forgotten->inode)) return;
   const auto removed = std::make_shared<InodeTable::Forgotten>(*std::move(forgotten));

@@ -15,6 +15,8 @@
 #include "fusefs/kernel_notifier.h"
 #include "fusefs/lock_waiters.h"
 #include "fusefs/name_table.h"
+#include "fusefs/reader_gate.h"
+#include "fusefs/used_nodes.h"
 #include "ocfs2-backend/byte_range_locks.h"
 
 namespace ocfsgw::fusefs {
@@ -32,8 +34,12 @@ struct MountContext {
   ocfs2::ByteRangeLocks* ranges;       ///< Null: byte-range locks are the kernel's own business.
   bool has_acls = false;               ///< The source has POSIX ACLs.
   uint64_t read_ahead_bytes = 0;       ///< What the kernel is to be told; 0: nothing.
+  bool fast = false;                   ///< A fast tree: the kernel does not say what it opens.
+  bool local_flock = false;            ///< In a fast tree flock(2) is the kernel's own business.
   std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.
+  ReaderGate readers{ReaderGate::ReadersForThisMachine()};
   OpenFiles files{};
+  UsedNodes used{};  ///< In place of `files`, in a fast tree.
   OpenDirectories directories{};
 };
 
@@ -45,6 +51,11 @@ inline MountContext& Context(fuse_req_t req) { return *static_cast<MountContext*
 /// The inode of a request, or ESTALE has been answered and null is returned.
 coherence::InodePtr InodeOf(fuse_req_t req, fuse_ino_t ino);
 
+/// The file of a request on one that is open, `writes`: to change what is in it; or ESTALE has been answered
+/// and null is returned.
+std::shared_ptr<coherence::OpenFile> FileOf(fuse_req_t req, fuse_ino_t ino, const fuse_file_info* fi,
+                                            bool writes = false);
+
 /// Fills `out` for fuse_reply_attr.
 struct stat ToStat(const coherence::FileAttr& attr);
 
@@ -55,6 +66,11 @@ struct NameAt {
   fuse_ino_t directory;
   const char* name;
 };
+/// Has the kernel drop what it is about to be told of the inode, if it has to (LinkCount). Before the answer.
+void DropIfLinksChange(MountContext& context, const coherence::InodePtr& inode);
+/// Counts one lookup of the inode; what the kernel is to be told of it, and whether it may trust the
+/// attributes.
+fuse_entry_param Offer(MountContext& context, const coherence::Entry& entry);
 /// Answers what makes a name; counts the lookup, and takes it back if the kernel did not get the answer.
 void ReplyEntry(fuse_req_t req, const NameAt& at, const Result<coherence::Entry>& entry);
 /// Answers LOOKUP. The kernel is told to trust the name, or that there is none, while the lease of epoch
@@ -86,11 +102,10 @@ inline constexpr double kNoTimeoutSeconds = 0;
 /// Adds this folder's handlers to a table of operations, one function per file.
 void AddNameOperations(fuse_lowlevel_ops& ops);
 void AddAttrOperations(fuse_lowlevel_ops& ops);
-void AddFileOperations(fuse_lowlevel_ops& ops);
+void AddFileOperations(fuse_lowlevel_ops& ops, const MountContext& context);
 void AddDirectoryOperations(fuse_lowlevel_ops& ops);
 void AddXattrOperations(fuse_lowlevel_ops& ops);
 void AddIoctlOperations(fuse_lowlevel_ops& ops);
-/// `ranges`: byte-range locks, too.
-void AddLockOperations(fuse_lowlevel_ops& ops, bool ranges);
+void AddLockOperations(fuse_lowlevel_ops& ops, const MountContext& context);
 
 }  // namespace ocfsgw::fusefs

@@ -6,18 +6,21 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "base/log.h"
+#include "fusefs/dead_mount.h"
 #include "fusefs/new_requests.h"
 #include "fusefs/take_back.h"
 
@@ -59,6 +62,28 @@ void Log(fuse_log_level level, const char* format, va_list arguments) {
   }
 }
 
+/// Has what mappings have written, which is still in the kernel, sent to those who serve the mount, and waits
+/// until they have answered: syncfs of Linux 6.18 does not, for FUSE. No longer than a second, as
+/// applications may go on asking.
+void SyncMappings(const std::string& mountpoint) {
+  constexpr std::chrono::milliseconds kStep(1);
+  constexpr int kSteps = 1000;
+  constexpr int kStepsUnseen = 100;  // where fusectl, which knows, is not mounted
+  const int fd = open(mountpoint.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  syncfs(fd);
+  struct stat root {};
+  const bool known = fstat(fd, &root) == 0;
+  close(fd);
+  const auto path = fmt::format("/sys/fs/fuse/connections/{}/waiting", minor(root.st_dev));
+  for (int step = 0; step < kSteps; ++step) {
+    int waiting = 0;
+    const bool seen = known && std::ifstream(path) >> waiting;
+    if (seen ? waiting == 0 : step == kStepsUnseen) return;
+    std::this_thread::sleep_for(kStep);
+  }
+}
+
 /// The kernel would mount a directory on a file too, and every access to it would fail.
 Status CheckMountPoint(const std::string& mountpoint) {
   struct stat st {};
@@ -86,11 +111,11 @@ fuse_lowlevel_ops Operations(const MountContext& context) {
   ops.init = Init;
   AddNameOperations(ops);
   AddAttrOperations(ops);
-  AddFileOperations(ops);
+  AddFileOperations(ops, context);
   AddDirectoryOperations(ops);
   AddXattrOperations(ops);
   AddIoctlOperations(ops);
-  AddLockOperations(ops, context.ranges != nullptr);
+  AddLockOperations(ops, context);
   return ops;
 }
 
@@ -98,8 +123,15 @@ fuse_lowlevel_ops Operations(const MountContext& context) {
 
 Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
                                                 const std::vector<std::string>& options,
-                                                MountContext* context) {
-  OCFSGW_RETURN_IF_ERROR(CheckMountPoint(mountpoint));
+                                                MountContext* context, bool over_dead) {
+  std::optional<MountStep> step;
+  if (over_dead) {
+    OCFSGW_ASSIGN_OR_RETURN(MountStep made, MountStep::Make());
+    step.emplace(std::move(made));
+  } else {
+    OCFSGW_RETURN_IF_ERROR(CheckMountPoint(mountpoint));
+  }
+  const std::string& place = step ? step->path() : mountpoint;
   fuse_args args = FUSE_ARGS_INIT(0, nullptr);
   const auto add = [&args](const std::string& option) {
     fuse_opt_add_arg(&args, "-o");
@@ -115,9 +147,15 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
   fuse_set_log_func(Log);
   fuse_session* const session = fuse_session_new(&args, &ops, sizeof ops, context);
   fuse_opt_free_args(&args);
-  const bool mounted = session != nullptr && fuse_session_mount(session, mountpoint.c_str()) == 0;
+  const bool mounted = session != nullptr && fuse_session_mount(session, place.c_str()) == 0;
   mount_message = nullptr;
   if (mounted) {
+    if (Status moved = step ? step->MoveTo(mountpoint) : Status::Ok(); !moved.ok()) {
+      fuse_session_unmount(session);
+      fuse_session_destroy(session);
+      return moved;
+    }
+    step.reset();
     std::unique_ptr<Session> owner(new Session(session, mountpoint));
     OCFSGW_RETURN_IF_ERROR(ReceiveNewRequests(session));
     if (context->read_ahead_bytes != 0) SetReadAhead(mountpoint, context->read_ahead_bytes);
@@ -132,63 +170,88 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
 }
 
 Session::Session(fuse_session* session, std::string mountpoint)
-    : session_(session), mountpoint_(std::move(mountpoint)), mount_id_(MountId(mountpoint_)) {}
-
-void Session::Cut() { UnmountDead(mountpoint_, mount_id_); }
+    : session_(session),
+      mountpoint_(std::move(mountpoint)),
+      mount_id_(MountId(mountpoint_)),
+      device_(DeviceOf(mountpoint_)) {}
 
 Session::~Session() {
+  if (serving_.joinable()) {  // something went wrong after Start
+    Stop();
+    serving_.join();
+    Cut();
+  }
   fuse_session_unmount(session_);
   fuse_session_destroy(session_);
+  if (ended_fd_ >= 0) close(ended_fd_);
 }
 
-void Session::WaitForSignal(int stop_fd, pthread_t serving) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  const int signals = signalfd(-1, &set, SFD_CLOEXEC);
-  std::array<pollfd, 2> fds = {{{signals, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
-  while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
-  }
-  close(signals);
-  if (fds[1].revents != 0) return;
-  told_to_stop_.store(true);
-  if (umount2(mountpoint_.c_str(), 0) != 0) {
-    // In use. What mappings have written is still in the kernel: have it sent while somebody answers.
-    log::Info("{} is in use; unmounting it lazily", mountpoint_);
-    const int fd = open(mountpoint_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-      syncfs(fd);
-      close(fd);
+Status Session::Start() {
+  struct sigaction wake {};
+  wake.sa_handler = [](int) {};  // interrupts a wait, no more
+  sigaction(SIGUSR1, &wake, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  ended_fd_ = eventfd(0, EFD_CLOEXEC);
+  if (ended_fd_ < 0) return Status::LastErrno("eventfd");
+  serving_ = std::thread([this] {
+    fuse_loop_config* const config = fuse_loop_cfg_create();
+    fuse_loop_cfg_set_clone_fd(config, 1);
+    fuse_loop_cfg_set_max_threads(config, kThreadsMax);
+    fuse_loop_cfg_set_idle_threads(config, kThreadsMax);
+    result_ = fuse_session_loop_mt(session_, config);
+    fuse_loop_cfg_destroy(config);
+    eventfd_write(ended_fd_, 1);
+  });
+  return Status::Ok();
+}
+
+void Session::AwaitUnused(std::chrono::steady_clock::time_point deadline, int interrupt_fd) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kTry{100};
+  std::array<pollfd, 2> ends = {{{ended_fd_, POLLIN, 0}, {interrupt_fd, POLLIN, 0}}};
+  bool said = false;
+  for (;;) {
+    // Once unmounted here, what is mounted at the same place is somebody else's.
+    if (!unmounted_ && MountId(mountpoint_) == mount_id_) {
+      SyncMappings(mountpoint_);  // where others have it mounted, it is out of reach afterwards
+      unmounted_ = umount2(mountpoint_.c_str(), 0) == 0;
     }
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return;
+    if (poll(ends.data(), ends.size(), static_cast<int>(std::min(left, kTry).count())) > 0) return;
+    if (said) continue;
+    log::Info("{} is in use: waiting for up to {} ms", mountpoint_, left.count());
+    said = true;
+  }
+}
+
+void Session::Stop() {
+  pollfd ended{ended_fd_, POLLIN, 0};
+  if (poll(&ended, 1, 0) != 0) return;
+  told_to_stop_ = true;
+  if (unmounted_) {
+    log::Info("{} is unmounted, but in use elsewhere: cutting the connection", mountpoint_);
+  } else if (umount2(mountpoint_.c_str(), 0) != 0) {
+    log::Info("{} is in use; unmounting it lazily", mountpoint_);
+    SyncMappings(mountpoint_);
   }
   // The connection lives on, also if the mount was propagated elsewhere. The serving thread may be about to
   // wait: repeat.
   fuse_session_exit(session_);
   do {
-    pthread_kill(serving, SIGUSR1);
-  } while (poll(&fds[1], 1, 50) == 0);
+    pthread_kill(serving_.native_handle(), SIGUSR1);
+  } while (poll(&ended, 1, 50) == 0);
 }
 
-Status Session::Serve() {
-  struct sigaction wake {};
-  wake.sa_handler = [](int) {};  // interrupts a wait, no more
-  sigaction(SIGUSR1, &wake, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  const int stop_fd = eventfd(0, EFD_CLOEXEC);
-  if (stop_fd < 0) return Status::LastErrno("eventfd");
-  std::thread watcher([this, stop_fd, serving = pthread_self()] { WaitForSignal(stop_fd, serving); });
-  fuse_loop_config* const config = fuse_loop_cfg_create();
-  fuse_loop_cfg_set_clone_fd(config, 1);
-  fuse_loop_cfg_set_max_threads(config, kThreadsMax);
-  fuse_loop_cfg_set_idle_threads(config, kThreadsMax);
-  const int result = fuse_session_loop_mt(session_, config);
-  fuse_loop_cfg_destroy(config);
-  eventfd_write(stop_fd, 1);
-  watcher.join();
-  close(stop_fd);
-  if (result < 0 && !told_to_stop_.load()) return Status::FromErrno(-result, "serving the mount");
+Status Session::Wait() {
+  serving_.join();
+  if (result_ < 0 && !told_to_stop_) return Status::FromErrno(-result_, "serving the mount");
   return Status::Ok();
+}
+
+void Session::Cut() {
+  UnmountDead(mountpoint_, mount_id_);
+  AbortConnection(fuse_session_fd(session_), device_);
 }
 
 }  // namespace ocfsgw::fusefs

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdlib>
@@ -32,12 +33,14 @@ std::string SharedDescriptors::PathOf(int fd) const {
   return {path.data(), length > 0 ? static_cast<size_t>(length) : 0};
 }
 
-void SharedDescriptors::Close(int keep, const std::function<bool(const std::string& path)>& which) const {
+void SharedDescriptors::Close(std::span<const int> keep,
+                              const std::function<bool(const std::string& path)>& which) const {
   // From the last to the first: a lock on a directory must outlast what was opened in it.
   const std::set<int> open = Open();
   for (auto it = open.rbegin(); it != open.rend(); ++it) {
     const int fd = *it;
-    if (fd != keep && !ours_.contains(fd) && which(PathOf(fd))) close(fd);
+    const bool kept = ours_.contains(fd) || std::find(keep.begin(), keep.end(), fd) != keep.end();
+    if (!kept && which(PathOf(fd))) close(fd);
   }
 }
 

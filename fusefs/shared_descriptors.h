@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <set>
+#include <span>
 #include <string>
 
 namespace ocfsgw::fusefs {
@@ -20,9 +21,9 @@ class SharedDescriptors {
   SharedDescriptors(const SharedDescriptors&) = delete;
   SharedDescriptors& operator=(const SharedDescriptors&) = delete;
 
-  /// Closes what was opened since, except `keep`, and of that what `which` is true for: it gets what
+  /// Closes what was opened since, except those in `keep`, and of that what `which` is true for: it gets what
   /// readlink(2) shows of the descriptor, since asking the file itself could wait for the lock manager.
-  void Close(int keep, const std::function<bool(const std::string& path)>& which) const;
+  void Close(std::span<const int> keep, const std::function<bool(const std::string& path)>& which) const;
   /// What readlink(2) shows of a descriptor, empty if it is not open.
   std::string PathOf(int fd) const;
 

@@ -12,7 +12,7 @@ SharedState* SharedState::Map() {
   if (memory == MAP_FAILED) return nullptr;
   // Not constructed: that would touch every slot. Zeroed memory is what a new one looks like, but for these.
   auto* const state = static_cast<SharedState*>(memory);
-  state->session_fd.store(-1);
+  for (auto& fd : state->session_fds) fd.store(-1);
   state->slot.store(-1);
   state->preferred_slot = -1;
   return state;

@@ -6,9 +6,26 @@
 #include <atomic>
 #include <cstdint>
 
+#include "fusefs/mount_options.h"
+
 namespace ocfsgw::fusefs {
 
-/// The node ids that the kernel knows, one per slot, 0 in empty ones. Written by the gateway, read by the
+/// Connections to the kernel that a gateway has at most: number 0 is that of the mount, the others are those
+/// of its fast trees.
+inline constexpr size_t kConnectionsMax = 1 + kFastTreesMax;
+
+/// A node id that the kernel knows by a connection.
+struct Grant {
+  uint32_t connection = 0;
+  uint64_t ino = 0;  ///< Given out one after the other from 1 on: the upper byte is never used.
+
+  uint64_t Packed() const { return uint64_t{connection} << 56 | ino; }
+  static Grant Unpacked(uint64_t packed) {
+    return {static_cast<uint32_t>(packed >> 56), packed & ((uint64_t{1} << 56) - 1)};
+  }
+};
+
+/// What the kernel knows, a packed Grant per slot, 0 in empty ones. Written by the gateway, read by the
 /// guardian when nobody writes any more.
 struct GrantSlots {
   /// 32 MiB of address space; memory is taken as slots are used.
@@ -30,8 +47,10 @@ struct SharedState {
   std::atomic<uint32_t> phase{kStarting};
   /// Advanced by the thread that receives recalls, and by the one that runs timers.
   std::array<std::atomic<uint64_t>, kBeats> beats{};
-  /// The descriptor of /dev/fuse while mounted, else -1.
-  std::atomic<int> session_fd{-1};
+  /// The descriptors of /dev/fuse while mounted, by connection; else -1.
+  std::array<std::atomic<int>, kConnectionsMax> session_fds{};
+  /// Minor numbers of the fast trees' devices, by connection, for AbortConnection.
+  std::array<std::atomic<uint32_t>, kConnectionsMax> devices{};
   std::atomic<uint64_t> mount_id{0};  ///< MountId of what is mounted.
   std::atomic<int> slot{-1};          ///< Of the cache directory, once taken.
   uint64_t dead_mount = 0;            ///< Of what the next one replaces; set like those below.

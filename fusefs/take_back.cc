@@ -8,8 +8,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fstream>
 #include <system_error>
 #include <vector>
 
@@ -39,8 +41,11 @@ std::thread StartThread(const Body& body) {
 
 }  // namespace
 
-TakeBack::TakeBack(int session_fd, const GrantSlots& grants) : session_fd_(session_fd), grants_(grants) {
-  fcntl(session_fd_, F_SETFL, fcntl(session_fd_, F_GETFL) | O_NONBLOCK);
+TakeBack::TakeBack(const std::array<int, kConnectionsMax>& session_fds, const GrantSlots& grants)
+    : session_fds_(session_fds), grants_(grants) {
+  for (const int fd : session_fds_) {
+    if (fd >= 0) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  }
   answers_ = StartThread([this] { AnswerRequests(); });
 }
 
@@ -52,19 +57,24 @@ TakeBack::~TakeBack() {
 
 void TakeBack::AnswerRequests() {
   std::vector<char> buffer(kRequestBytesMax);
-  while (!stop_.load()) {
-    const ssize_t got = read(session_fd_, buffer.data(), buffer.size());
-    if (got < 0 && errno == ENODEV) return;  // the connection is cut
-    if (got < static_cast<ssize_t>(sizeof(fuse_in_header))) {
-      pollfd ready{session_fd_, POLLIN, 0};
-      poll(&ready, 1, kPollMs);
-      continue;
+  std::vector<pollfd> open;
+  for (const int fd : session_fds_) {
+    if (fd >= 0) open.push_back({fd, POLLIN, 0});
+  }
+  while (!stop_.load() && !open.empty()) {
+    poll(open.data(), open.size(), kPollMs);
+    for (pollfd& connection : open) {
+      if (connection.revents == 0) continue;
+      const ssize_t got = read(connection.fd, buffer.data(), buffer.size());
+      if (got < 0 && errno == ENODEV) connection.fd = -1;  // it is cut
+      if (got < static_cast<ssize_t>(sizeof(fuse_in_header))) continue;
+      const auto* const request = reinterpret_cast<const fuse_in_header*>(buffer.data());
+      if (!WantsAnswer(request->opcode)) continue;
+      const fuse_out_header answer{sizeof answer, -ENOTCONN, request->unique};
+      // Fails if the requester was interrupted, which is as good.
+      static_cast<void>(!write(connection.fd, &answer, sizeof answer));
     }
-    const auto* const request = reinterpret_cast<const fuse_in_header*>(buffer.data());
-    if (!WantsAnswer(request->opcode)) continue;
-    const fuse_out_header answer{sizeof answer, -ENOTCONN, request->unique};
-    // Fails if the requester was interrupted, which is as good.
-    static_cast<void>(!write(session_fd_, &answer, sizeof answer));
+    std::erase_if(open, [](const pollfd& connection) { return connection.fd < 0; });
   }
 }
 
@@ -81,6 +91,7 @@ void TakeBack::Start() {
     for (auto& thread : others) {
       if (thread.joinable()) thread.join();
     }
+    InvalidateAttributes();  // again: of inodes that the kernel was only just making
     MutexLock lock(mutex_);
     running_ = 0;
     changed_.NotifyAll();
@@ -97,32 +108,31 @@ bool TakeBack::Wait(std::chrono::milliseconds limit) {
   return true;
 }
 
-bool TakeBack::Invalidate(uint64_t ino, int64_t offset) const {
+bool TakeBack::Invalidate(const Grant& grant, int64_t offset) const {
   fuse_notify_inval_inode_out what{};
-  what.ino = ino;
+  what.ino = grant.ino;
   what.off = offset;  // with length 0: to the end
   fuse_out_header header{sizeof header + sizeof what, FUSE_NOTIFY_INVAL_INODE, 0};
   const std::array<iovec, 2> message{{{&header, sizeof header}, {&what, sizeof what}}};
   // ENOENT: forgotten by the kernel, so there is nothing to take back.
-  return writev(session_fd_, message.data(), message.size()) >= 0 || errno == ENOENT;
+  return writev(session_fds_[grant.connection], message.data(), message.size()) >= 0 || errno == ENOENT;
 }
 
 void TakeBack::InvalidateAttributes() {
   const uint32_t used = grants_.used.load(std::memory_order_relaxed);
   for (uint32_t slot = 0; slot < used; ++slot) {
-    const uint64_t ino = grants_.slots[slot].load(std::memory_order_relaxed);
-    if (ino != 0 && !Invalidate(ino, -1))
-      return;  // a negative offset: attributes only, which waits for nothing
+    const uint64_t packed = grants_.slots[slot].load(std::memory_order_relaxed);
+    // A negative offset: attributes only, which waits for nothing. A cut connection has nothing to be taken
+    // back, and others may not be cut.
+    if (packed != 0) Invalidate(Grant::Unpacked(packed), -1);
   }
 }
 
 void TakeBack::InvalidatePages() {
   const uint32_t used = grants_.used.load(std::memory_order_relaxed);
   for (uint32_t slot = next_++; slot < used; slot = next_++) {
-    const uint64_t ino = grants_.slots[slot].load(std::memory_order_relaxed);
-    if (ino == 0) continue;
-    if (!Invalidate(ino, 0)) return;
-    ++inodes_;
+    const uint64_t packed = grants_.slots[slot].load(std::memory_order_relaxed);
+    if (packed != 0 && Invalidate(Grant::Unpacked(packed), 0)) ++inodes_;
   }
 }
 
@@ -138,6 +148,20 @@ uint64_t MountId(const std::string& path) {
 
 void UnmountDead(const std::string& path, uint64_t id) {
   if (id != 0 && MountId(path) == id) umount2(path.c_str(), MNT_FORCE | MNT_DETACH);
+}
+
+uint32_t DeviceOf(const std::string& path) {
+  struct statx stx {};
+  const int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
+  return statx(AT_FDCWD, path.c_str(), flags, 0, &stx) == 0 && stx.stx_dev_major == 0 ? stx.stx_dev_minor : 0;
+}
+
+void AbortConnection(int session_fd, uint32_t device) {
+  pollfd connection{session_fd, 0, 0};
+  // Once it is cut, the number may be another mount's.
+  if (session_fd < 0 || device == 0 || poll(&connection, 1, 0) != 0) return;
+  std::ofstream file("/sys/fs/fuse/connections/" + std::to_string(device) + "/abort");
+  file << '1' << std::flush;
 }
 
 }  // namespace ocfsgw::fusefs

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -13,15 +14,17 @@
 namespace ocfsgw::fusefs {
 
 /// Takes everything back that the kernel keeps of a mount that is not served any more, over its open
-/// connection: once that is cut, cached attributes and pages can be used for ever and cannot be taken back.
+/// connections: once those are cut, cached attributes and pages can be used for ever and cannot be taken
+/// back.
 ///
 /// While the object lives, every request gets ENOTCONN, so that no page stays locked by one. Used by one
 /// thread. Requests that were read before through this very descriptor and not answered stay unanswered: they
 /// may hold up the invalidations until the connection is cut.
 class TakeBack {
  public:
-  /// `session_fd` (which becomes non-blocking) and `grants` outlive the object; nobody else reads requests.
-  TakeBack(int session_fd, const GrantSlots& grants);
+  /// `session_fds`, by connection, -1 for those that are not there (the others become non-blocking), and
+  /// `grants` outlive the object; nobody else reads requests.
+  TakeBack(const std::array<int, kConnectionsMax>& session_fds, const GrantSlots& grants);
   /// Waits for the invalidations: let them be done, or cut the connection first.
   ~TakeBack();
   TakeBack(const TakeBack&) = delete;
@@ -39,10 +42,10 @@ class TakeBack {
   void AnswerRequests();
   void InvalidateAttributes();
   void InvalidatePages();
-  /// False if the connection is cut.
-  bool Invalidate(uint64_t ino, int64_t offset) const;
+  /// False if the connection is cut, or there is none.
+  bool Invalidate(const Grant& grant, int64_t offset) const;
 
-  const int session_fd_;
+  const std::array<int, kConnectionsMax> session_fds_;
   const GrantSlots& grants_;
   std::atomic<bool> stop_{false};
   std::atomic<uint32_t> next_{0};    // slot whose pages nobody has begun with
@@ -58,7 +61,16 @@ class TakeBack {
 /// Identifies what is mounted at `path`; 0 if that cannot be told. Does not ask the daemon of what is mounted
 /// there.
 uint64_t MountId(const std::string& path);
-/// Cuts the connection of the mount `id` and takes it away from `path`, if that is what is there.
+/// Cuts the connection of the mount `id` and takes it away from `path`, with what is mounted below, if that
+/// is what is there.
 void UnmountDead(const std::string& path, uint64_t id);
+
+/// The minor number of the device of what is mounted at `path`, by which AbortConnection knows it; 0 if it
+/// cannot be told. Does not ask its daemon.
+uint32_t DeviceOf(const std::string& path);
+/// Cuts the connection that `session_fd` (-1: there is none) is open on, whose mount, on `device`, cannot be
+/// reached by a path any more. Needs /sys/fs/fuse/connections: without it the connection ends when its last
+/// descriptor is closed.
+void AbortConnection(int session_fd, uint32_t device);
 
 }  // namespace ocfsgw::fusefs

@@ -1,5 +1,7 @@
 #include "ocfs2-backend/lease_slots.h"
 
+#include <algorithm>
+
 namespace ocfsgw::ocfs2 {
 
 using coherence::LeaseKey;
@@ -48,9 +50,38 @@ bool LeaseSlots::Finish(LeaseKey key) {
   return true;
 }
 
+bool LeaseSlots::Follow(LeaseKey key, LeaseKey leader) {
+  MutexLock lock(mutex_);
+  Slot* slot = Find(key);
+  const Slot* first = Find(leader);
+  if (slot == nullptr || slot->recalled) return false;
+  if (first == nullptr || !first->held || first->recalled) return false;
+  slot->hold = first->hold;
+  slot->held = true;
+  slot->leader = leader;
+  Led& led = led_[leader];
+  led.inode = first->inode;
+  led.followers.insert(key);
+  return true;
+}
+
+std::vector<LeaseKey> LeaseSlots::Followers(LeaseKey leader) const {
+  MutexLock lock(mutex_);
+  const auto it = led_.find(leader);
+  if (it == led_.end()) return {};
+  return {it->second.followers.begin(), it->second.followers.end()};
+}
+
+bool LeaseSlots::HasLeavingFollowers(InodeId inode) const {
+  MutexLock lock(mutex_);
+  return std::any_of(led_.begin(), led_.end(),
+                     [&](const auto& led) { return led.second.inode == inode && led.second.recalled; });
+}
+
 std::optional<InodeId> LeaseSlots::Recall(LeaseKey key) {
   std::shared_ptr<LeaseHold> dropped;
   MutexLock lock(mutex_);  // released before `dropped` is destroyed
+  if (const auto led = led_.find(key); led != led_.end()) led->second.recalled = true;
   Slot* slot = Find(key);
   if (slot == nullptr || slot->recalled) return std::nullopt;
   slot->recalled = true;
@@ -72,6 +103,10 @@ void LeaseSlots::Release(LeaseKey key) {
   if (slot == nullptr) return;
   dropped = std::move(slot->hold);
   slot->used = false;
+  if (const auto led = led_.find(slot->leader); led != led_.end()) {
+    led->second.followers.erase(key);
+    if (led->second.followers.empty()) led_.erase(led);
+  }
   free_.push_back(key.slot);
 }
 

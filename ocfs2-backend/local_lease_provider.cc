@@ -40,15 +40,21 @@ Status Busy(const Status& reason) { return {StatusCode::kBusy, reason.ToString()
 // Descriptor with its lease, and watch. The maps forget both before the kernel can use the numbers again.
 class LocalLeaseProvider::Hold final : public LeaseHold {
  public:
-  explicit Hold(LocalLeaseProvider& owner) : owner_(owner) {}
+  Hold(LocalLeaseProvider& owner, InodeId inode) : owner_(owner), inode_(inode) {}
   ~Hold() override {
+    bool pinned = false;
     {
       MutexLock lock(owner_.mutex_);
       if (watch >= 0) owner_.by_watch_.erase(watch);
       if (fd) owner_.by_fd_.erase(fd.get());
+      pinned = fd && owner_.pinned_.contains(inode_);
     }
     // Fails if the inode, and its watch with it, is gone.
     if (watch >= 0) ::inotify_rm_watch(owner_.inotify_.get(), watch);
+    if (!pinned || ::fcntl(fd.get(), F_SETLEASE, F_UNLCK) != 0) return;
+    MutexLock lock(owner_.mutex_);
+    const auto kept = owner_.pinned_.find(inode_);
+    if (kept != owner_.pinned_.end() && !kept->second.fd) kept->second.fd = std::move(fd);
   }
 
   UniqueFd fd;  // regular files only
@@ -56,6 +62,27 @@ class LocalLeaseProvider::Hold final : public LeaseHold {
 
  private:
   LocalLeaseProvider& owner_;
+  const InodeId inode_;
+};
+
+class LocalLeaseProvider::Pin final : public coherence::OpenPin {
+ public:
+  Pin(LocalLeaseProvider& owner, InodeId inode) : owner_(owner), inode_(inode) {
+    MutexLock lock(owner_.mutex_);
+    ++owner_.pinned_[inode_].pins;
+  }
+  ~Pin() override {
+    UniqueFd last;  // closed outside of the mutex: it may free the inode
+    MutexLock lock(owner_.mutex_);
+    const auto pinned = owner_.pinned_.find(inode_);
+    if (--pinned->second.pins > 0) return;
+    last = std::move(pinned->second.fd);
+    owner_.pinned_.erase(pinned);
+  }
+
+ private:
+  LocalLeaseProvider& owner_;
+  const InodeId inode_;
 };
 
 Result<std::unique_ptr<LocalLeaseProvider>> LocalLeaseProvider::Open(const PosixBackend& backend) {
@@ -119,7 +146,7 @@ Status LocalLeaseProvider::AcquireSlot(LeaseKey key, const NodeRef& node) {
   struct stat st {};
   if (::fstat(path_fd, &st) != 0) return Status::LastErrno("stat");
 
-  auto hold = std::make_shared<Hold>(*this);
+  auto hold = std::make_shared<Hold>(*this, node->id());
   OCFSGW_RETURN_IF_ERROR(AddWatch(key, path_fd, *hold));
   if (S_ISREG(st.st_mode)) {
     // O_NONBLOCK: do not wait for others' write leases.
@@ -185,8 +212,8 @@ Status LocalLeaseProvider::SetLease(int fd) const {
   }
 }
 
-Result<std::unique_ptr<coherence::OpenPin>> LocalLeaseProvider::PinOpen(const NodeRef&) {
-  return Status(StatusCode::kUnsupported, "no open locks on a local file system");
+Result<std::unique_ptr<coherence::OpenPin>> LocalLeaseProvider::PinOpen(const NodeRef& node) {
+  return std::unique_ptr<coherence::OpenPin>(new Pin(*this, node->id()));
 }
 
 void LocalLeaseProvider::OnEvent(EventKey key) { key == kInotifyKey ? ReadInotify() : ReadSignals(); }

@@ -42,6 +42,7 @@ class LocalLeaseProvider final : public coherence::LeaseProvider {
   /// up. kUnsupported if the file system has no leases. The grant has no attributes: ask the backend.
   Result<coherence::LeaseGrant> Acquire(const coherence::NodeRef& node) override;
   void Release(coherence::LeaseKey key) override { slots_.Release(key); }
+  /// Costs nothing until the lease of a pinned file ends: then its descriptor is kept.
   Result<std::unique_ptr<coherence::OpenPin>> PinOpen(const coherence::NodeRef& node) override;
   Status Barrier() override { return recalls_.Barrier(); }
   /// Two ticks at HZ=100: no clock skew within one machine.
@@ -49,6 +50,11 @@ class LocalLeaseProvider final : public coherence::LeaseProvider {
 
  private:
   class Hold;
+  class Pin;
+  struct Pinned {
+    size_t pins = 0;
+    UniqueFd fd{};  ///< That of the first lease that ended since, if one did.
+  };
 
   explicit LocalLeaseProvider(const PosixBackend& backend) : backend_(backend) {}
   Status AcquireSlot(coherence::LeaseKey key, const coherence::NodeRef& node);
@@ -72,6 +78,7 @@ class LocalLeaseProvider final : public coherence::LeaseProvider {
   Mutex mutex_;
   std::unordered_map<int, coherence::LeaseKey> by_watch_ GUARDED_BY(mutex_);
   std::unordered_map<int, coherence::LeaseKey> by_fd_ GUARDED_BY(mutex_);
+  std::unordered_map<InodeId, Pinned> pinned_ GUARDED_BY(mutex_);
   // Between inotify_add_watch and the entry in by_watch_: how many are there, and which unknown watches had
   // events.
   int adding_watches_ GUARDED_BY(mutex_) = 0;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "ocfs2-backend/lock_name.h"
 
@@ -115,22 +116,33 @@ bool LockFiles::Trim(bool obsolete) {
   const std::vector<std::string> names = TakeOldest(obsolete);
   if (names.empty()) return false;
   const std::vector<std::string> gone = UnlinkAlone(names);
-  MutexLock lock(mutex_);
-  for (const auto& name : gone) entries_.erase(name);
-  if (gone.size() == names.size()) return true;
-  trim_at_ = entries_.size() + kTrimAgainAfter;
-  for (const auto& name : names) {
-    const auto it = entries_.find(name);
-    if (it == entries_.end()) continue;
-    it->second.unlinking = false;
-    it->second.closed = closed_.insert(closed_.begin(), name);
+  bool again = false;
+  {
+    MutexLock lock(mutex_);
+    trimming_ = false;
+    again = std::exchange(obsolete_left_, false);
+    for (const auto& name : gone) entries_.erase(name);
+    if (gone.size() < names.size()) {
+      trim_at_ = entries_.size() + kTrimAgainAfter;
+      for (const auto& name : names) {
+        const auto it = entries_.find(name);
+        if (it == entries_.end()) continue;
+        it->second.unlinking = false;
+        it->second.closed = closed_.insert(closed_.begin(), name);
+      }
+    }
   }
+  if (again) Trim(true);
   return !gone.empty();
 }
 
 std::vector<std::string> LockFiles::TakeOldest(bool obsolete) {
   std::vector<std::string> names;
   MutexLock lock(mutex_);
+  if (trimming_) {  // one at a time: the other's flock would be taken for another gateway's
+    obsolete_left_ |= obsolete;
+    return names;
+  }
   if (!obsolete) {
     if (entries_.size() < std::max(budget_, trim_at_)) return names;
     trim_at_ = 0;
@@ -143,6 +155,7 @@ std::vector<std::string> LockFiles::TakeOldest(bool obsolete) {
     names.push_back(std::move(closed_.front()));
     closed_.pop_front();
   }
+  trimming_ = !names.empty();
   return names;
 }
 

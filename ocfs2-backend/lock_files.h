@@ -106,6 +106,8 @@ class LockFiles : public std::enable_shared_from_this<LockFiles> {
   mutable Mutex mutex_;
   std::unordered_map<std::string, Entry> entries_ GUARDED_BY(mutex_);
   std::list<std::string> closed_ GUARDED_BY(mutex_);  // oldest first
+  bool trimming_ GUARDED_BY(mutex_) = false;          // somebody does
+  bool obsolete_left_ GUARDED_BY(mutex_) = false;     // by who came meanwhile
   size_t trim_at_ GUARDED_BY(mutex_) = 0;             // number of entries at which Trim tries next
 };
 

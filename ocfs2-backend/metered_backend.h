@@ -3,6 +3,7 @@
 #include <array>
 #include <memory>
 
+#include "base/blocking.h"
 #include "base/metrics.h"
 #include "coherence/backend.h"
 
@@ -58,7 +59,8 @@ struct BackendCounters {
 };
 
 /// Counts what reaches the backend below: ocfsgw_backend_operations_total and _errors_total by `op`,
-/// ocfsgw_backend_read_bytes_total and _written_bytes_total. Thread-safe as the backend below.
+/// ocfsgw_backend_read_bytes_total and _written_bytes_total. Whatever may block
+/// says so first (AboutToBlock), the end of a file too. Thread-safe as the backend below.
 /// Files it opens must come back to it alone (SetAttr). `registry` must outlive it and its files; one per
 /// registry.
 class MeteredBackend final : public coherence::Backend {
@@ -68,7 +70,7 @@ class MeteredBackend final : public coherence::Backend {
 
   coherence::NodeRef Root() override { return below_->Root(); }
   Result<coherence::NodeRef> Resolve(InodeId id, const std::string& token) override {
-    return below_->Resolve(id, token);
+    return Below().Resolve(id, token);
   }
   Result<coherence::Found> Lookup(const coherence::NodeRef& parent, const std::string& name) override;
   Result<coherence::FileAttr> Stat(const coherence::NodeRef& node) override;
@@ -91,7 +93,7 @@ class MeteredBackend final : public coherence::Backend {
   Result<coherence::Found> Link(const coherence::NodeRef& node, const std::vector<coherence::Place>& places,
                                 const coherence::NodeRef& parent, const std::string& name) override;
   std::shared_ptr<coherence::NodeHold> Hold(const coherence::NodeRef& node) override {
-    return below_->Hold(node);
+    return Below().Hold(node);
   }
   Status Unlink(const coherence::NodeRef& parent, const std::string& name) override;
   Status RemoveDirectory(const coherence::NodeRef& parent, const std::string& name) override;
@@ -106,12 +108,22 @@ class MeteredBackend final : public coherence::Backend {
                             std::span<const std::byte> in) override;
   bool HasAcls() override { return below_->HasAcls(); }
   bool XattrsMoveCtime() override { return below_->XattrsMoveCtime(); }
+  Result<std::unique_ptr<coherence::NodeLock>> LockDirectory(const coherence::NodeRef& directory) override {
+    return Below().LockDirectory(directory);
+  }
+  Result<bool> IsOpenForWriting(const coherence::NodeRef& node) override {
+    return Below().IsOpenForWriting(node);
+  }
   Status SyncDirectory(const coherence::NodeRef& directory, bool data_only) override;
   Result<struct statvfs> StatFs() override;
 
  private:
   template <typename Outcome>
   Outcome Counted(BackendOp op, Outcome outcome);
+  coherence::Backend& Below() {
+    AboutToBlock();
+    return *below_;
+  }
 
   const std::unique_ptr<coherence::Backend> below_;
   const std::shared_ptr<BackendCounters> counters_;

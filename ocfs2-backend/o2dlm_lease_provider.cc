@@ -101,12 +101,22 @@ void O2dlmLeaseProvider::Stop() {
 }
 
 Result<LeaseGrant> O2dlmLeaseProvider::Acquire(const NodeRef& node) {
+  // Their lock file is open still, and dlmfs would have us wait until it is closed.
+  if (slots_.HasLeavingFollowers(node->id())) return Status(StatusCode::kBusy, "its tree is being recalled");
   const LeaseKey key = slots_.Begin(node->id());
   if (key.generation == 0) return Status(StatusCode::kShutdown, "lease provider stopped");
   auto attr = AcquireSlot(key, node);
   if (attr.ok() && slots_.Finish(key)) return LeaseGrant{key, *std::move(attr)};
   slots_.Release(key);
   return attr.ok() ? RecalledMeanwhile() : attr.status();
+}
+
+Result<LeaseKey> O2dlmLeaseProvider::AcquireUnder(LeaseKey root, const NodeRef& node) {
+  const LeaseKey key = slots_.Begin(node->id());
+  if (key.generation == 0) return Status(StatusCode::kShutdown, "lease provider stopped");
+  if (slots_.Follow(key, root)) return key;
+  slots_.Release(key);
+  return RecalledMeanwhile();
 }
 
 // | step         | why, and why here                                                                      |
@@ -210,6 +220,9 @@ void O2dlmLeaseProvider::OnEvent(EventKey key, uint32_t events) {
     return;
   }
   if (const auto inode = slots_.Recall(key)) listener_->OnRecall(*inode, key);
+  for (const LeaseKey follower : slots_.Followers(key)) {
+    if (const auto inode = slots_.Recall(follower)) listener_->OnRecall(*inode, follower);
+  }
 }
 
 // --- the domain ---

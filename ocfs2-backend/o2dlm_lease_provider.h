@@ -70,6 +70,8 @@ class O2dlmLeaseProvider final : public coherence::LeaseProvider {
   /// ESTALE when the block number now belongs to an inode of another generation; kUnavailable while the
   /// domain is lost.
   Result<coherence::LeaseGrant> Acquire(const coherence::NodeRef& node) override;
+  bool LeasesTrees() const override { return true; }
+  Result<coherence::LeaseKey> AcquireUnder(coherence::LeaseKey root, const coherence::NodeRef& node) override;
   /// With a file of the inode open, a thread of its own takes the open lock first, which takes a message or
   /// two.
   void Release(coherence::LeaseKey key) override;

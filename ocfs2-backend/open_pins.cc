@@ -1,5 +1,6 @@
 #include "ocfs2-backend/open_pins.h"
 
+#include "base/blocking.h"
 #include "base/log.h"
 
 namespace ocfsgw::ocfs2 {
@@ -57,6 +58,8 @@ void OpenPins::Drop(InodeId id) {
     last = std::move(it->second.lock);
     entries_.erase(it);
   }
+  if (last.fd() < 0) return;
+  AboutToBlock();
   last.CloseForGood();
 }
 

@@ -82,6 +82,8 @@ class PosixBackend final : public coherence::Backend {
                             std::span<const std::byte> in) override;
   bool HasAcls() override;
   bool XattrsMoveCtime() override { return source_->xattrs_move_ctime(); }
+  Result<std::unique_ptr<coherence::NodeLock>> LockDirectory(const coherence::NodeRef& directory) override;
+  Result<bool> IsOpenForWriting(const coherence::NodeRef& node) override;
   Status SyncDirectory(const coherence::NodeRef& directory, bool data_only) override;
   Result<struct statvfs> StatFs() override;
 

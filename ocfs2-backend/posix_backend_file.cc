@@ -20,6 +20,14 @@ Status SyncFd(int fd, bool data_only) {
   return Status::Ok();
 }
 
+class DirectoryLock final : public coherence::NodeLock {
+ public:
+  explicit DirectoryLock(UniqueFd fd) : fd_(std::move(fd)) {}
+
+ private:
+  const UniqueFd fd_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<BackendFile>> PosixBackend::Open(const NodeRef& node, int flags) {
@@ -30,6 +38,20 @@ Result<std::unique_ptr<BackendFile>> PosixBackend::Open(const NodeRef& node, int
 Status PosixBackend::SyncDirectory(const NodeRef& directory, bool data_only) {
   OCFSGW_ASSIGN_OR_RETURN(const UniqueFd fd, OpenNode(directory, O_RDONLY | O_DIRECTORY));
   return SyncFd(fd.get(), data_only);
+}
+
+Result<std::unique_ptr<coherence::NodeLock>> PosixBackend::LockDirectory(const NodeRef& directory) {
+  OCFSGW_ASSIGN_OR_RETURN(UniqueFd fd, OpenNode(directory, O_RDONLY | O_DIRECTORY));
+  if (Retry([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) return Status::LastErrno("flock");
+  return std::unique_ptr<coherence::NodeLock>(std::make_unique<DirectoryLock>(std::move(fd)));
+}
+
+// The kernel grants a lease (fcntl(2)) for reading only where nobody has the file open for writing.
+Result<bool> PosixBackend::IsOpenForWriting(const NodeRef& node) {
+  OCFSGW_ASSIGN_OR_RETURN(const UniqueFd fd, OpenNode(node, O_RDONLY));
+  if (Retry([&] { return ::fcntl(fd.get(), F_SETLEASE, F_RDLCK); }) == 0) return false;  // closed: given back
+  if (errno == EAGAIN) return true;
+  return Status::LastErrno("fcntl F_SETLEASE");
 }
 
 Result<size_t> PosixFile::Read(uint64_t offset, std::span<std::byte> into) {

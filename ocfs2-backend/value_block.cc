@@ -10,6 +10,7 @@ using coherence::FileTime;
 
 constexpr uint8_t kVersion = 5;             // OCFS2_LVB_VERSION
 constexpr uint16_t kInlineDataFeature = 1;  // OCFS2_INLINE_DATA_FL
+constexpr uint32_t kImmutableFlag = 0x10;   // OCFS2_IMMUTABLE_FL
 constexpr int kNanosecondBits = 30;         // OCFS2_SEC_SHIFT is 64 - 34
 constexpr uint64_t kSectorBytes = 512;      // unit of st_blocks
 
@@ -26,6 +27,7 @@ enum Field : size_t {
   kSizeAt = 40,
   kModeAt = 48,
   kNlinkAt = 50,
+  kFlagsAt = 52,
   kGenerationAt = 56,
 };
 
@@ -75,6 +77,7 @@ std::optional<FileAttr> ParseValueBlock(std::span<const std::byte> bytes, uint64
   attr.atime = *atime;
   attr.mtime = *mtime;
   attr.ctime = *ctime;
+  attr.immutable = (Get<uint32_t>(bytes, kFlagsAt) & kImmutableFlag) != 0;
   return attr;
 }
 

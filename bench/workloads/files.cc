@@ -47,9 +47,7 @@ Status ReadWhole(Operations& ops, const std::string& path, ContentKey key, uint6
   std::vector<std::byte> piece(std::min(bytes + 1, kPieceBytes));  // one more: is that the end?
   for (uint64_t at = 0;;) {
     OCFSGW_ASSIGN_OR_RETURN(const size_t got, ops.Read(file, at, piece));
-    if (const auto wrong = FirstWrongByte(key, at, std::span(piece).first(got))) {
-      return ops.Wrong(path, fmt::format("wrong byte at {}", *wrong));
-    }
+    OCFSGW_RETURN_IF_ERROR(CheckContent(ops, path, key, at, std::span(piece).first(got)));
     at += got;
     if (at > bytes || (got < piece.size() && at != bytes)) {
       return ops.Wrong(path, fmt::format("ends after {} bytes or more, not {}", at, bytes));
@@ -59,12 +57,16 @@ Status ReadWhole(Operations& ops, const std::string& path, ContentKey key, uint6
   return ops.Close(std::move(file));
 }
 
+Status CheckContent(const Operations& ops, const std::string& path, ContentKey key, uint64_t offset,
+                    std::span<const std::byte> bytes) {
+  const auto wrong = FirstWrongByte(key, offset, bytes);
+  return wrong ? ops.Wrong(path, fmt::format("wrong byte at {}", *wrong)) : Status::Ok();
+}
+
 Status ReadPart(Operations& ops, const OpenedFile& file, ContentKey key, uint64_t offset, uint64_t bytes) {
   std::vector<std::byte> into(bytes);
   OCFSGW_ASSIGN_OR_RETURN(const size_t got, ops.Read(file, offset, into));
-  if (const auto wrong = FirstWrongByte(key, offset, std::span(into).first(got))) {
-    return ops.Wrong(file.path(), fmt::format("wrong byte at {}", *wrong));
-  }
+  OCFSGW_RETURN_IF_ERROR(CheckContent(ops, file.path(), key, offset, std::span(into).first(got)));
   if (got == bytes) return Status::Ok();
   return ops.Wrong(file.path(), fmt::format("ends at {}, not at {} or later", offset + got, offset + bytes));
 }

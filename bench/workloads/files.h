@@ -24,6 +24,9 @@ Status MakeSite(Operations& ops, uint64_t seed, const std::vector<SiteFile>& fil
 
 /// open, read in pieces of 64 KiB until the end, close. kCorrupt if size or content is not as expected.
 Status ReadWhole(Operations& ops, const std::string& path, ContentKey key, uint64_t bytes);
+/// kCorrupt if `bytes` are not what the file has at `offset`.
+Status CheckContent(const Operations& ops, const std::string& path, ContentKey key, uint64_t offset,
+                    std::span<const std::byte> bytes);
 /// Reads `bytes` at `offset`, which must be there and right.
 Status ReadPart(Operations& ops, const OpenedFile& file, ContentKey key, uint64_t offset, uint64_t bytes);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "base/checksum.h"
@@ -140,6 +142,20 @@ Result<size_t> Operations::Read(const OpenedFile& file, uint64_t offset, std::sp
   return done;
 }
 
+Status Operations::ReadMapped(const OpenedFile& file, uint64_t offset, std::span<std::byte> into) {
+  if (stop_) return Stopped();
+  const int result = Measured(OpKind::kRead, file.path(), offset, into.size(), [&] {
+    void* const mapped =
+        mmap(nullptr, into.size(), PROT_READ, MAP_SHARED, file.fd(), static_cast<off_t>(offset));
+    if (mapped == MAP_FAILED) return -1;
+    std::memcpy(into.data(), mapped, into.size());
+    return munmap(mapped, into.size());
+  });
+  if (result != 0) return Status::LastErrno(Full(file.path()));
+  totals_.bytes_read += into.size();
+  return Status::Ok();
+}
+
 Status Operations::Write(const OpenedFile& file, uint64_t offset, std::span<const std::byte> from) {
   size_t done = 0;
   while (done < from.size()) {
@@ -162,6 +178,12 @@ Status Operations::Lock(const OpenedFile& file) {
   return result == 0 ? Status::Ok() : Status::LastErrno(Full(file.path()));
 }
 
+Status Operations::Sync(const OpenedFile& file) {
+  if (stop_) return Stopped();
+  const int result = Measured(OpKind::kSync, file.path(), 0, 0, [&] { return fsync(file.fd()); });
+  return result == 0 ? Status::Ok() : Status::LastErrno(Full(file.path()));
+}
+
 Status Operations::Close(OpenedFile file) {
   const int fd = file.Release();
   const int result = Measured(OpKind::kClose, file.path(), 0, 0, [&] { return close(fd); });
@@ -176,7 +198,7 @@ Result<std::vector<std::string>> Operations::List(const std::string& path) {
     DIR* const directory = opendir(full.c_str());
     if (directory == nullptr) return -1;
     errno = 0;
-    while (const dirent* const entry = readdir(directory)) {
+    while (const dirent* const entry = readdir(directory)) {  // NOLINT(concurrency-mt-unsafe): one thread
       const std::string_view name = entry->d_name;
       if (name != "." && name != "..") names.emplace_back(name);
       errno = 0;

@@ -16,9 +16,9 @@ namespace ocfsgw::bench {
 
 /// What latencies are told apart by. kStat also for names that do not exist and for fstat; kReadDir is a
 /// whole listing from opendir to closedir; kCreate a file, directory or symbolic link.
-enum class OpKind { kStat, kOpen, kRead, kReadDir, kWrite, kCreate, kRename, kRemove, kLock, kClose };
-inline constexpr std::array<std::string_view, 10> kOpNames = {
-    "stat", "open", "read", "readdir", "write", "create", "rename", "remove", "lock", "close"};
+enum class OpKind { kStat, kOpen, kRead, kReadDir, kWrite, kCreate, kRename, kRemove, kLock, kClose, kSync };
+inline constexpr std::array<std::string_view, 11> kOpNames = {
+    "stat", "open", "read", "readdir", "write", "create", "rename", "remove", "lock", "close", "sync"};
 
 /// What a sequence of operations added up to.
 struct OpTotals {
@@ -70,10 +70,15 @@ class Operations {
   Result<uint64_t> Size(const OpenedFile& file);
   /// pread until `into` is full or the file ends, one operation for each call. Bytes read.
   Result<size_t> Read(const OpenedFile& file, uint64_t offset, std::span<std::byte> into);
+  /// Maps that part of the file, copies it out of the mapping and unmaps it, as one kRead. REQUIRES: `offset`
+  /// is a multiple of the page size, and the file is that long, or else SIGBUS comes (mmap(2)).
+  Status ReadMapped(const OpenedFile& file, uint64_t offset, std::span<std::byte> into);
   /// pwrite of all of it; to a file opened with O_APPEND at its end, whatever the offset is (pwrite(2)).
   Status Write(const OpenedFile& file, uint64_t offset, std::span<const std::byte> from);
   /// flock(LOCK_EX); closing gives it back.
   Status Lock(const OpenedFile& file);
+  /// fsync.
+  Status Sync(const OpenedFile& file);
   Status Close(OpenedFile file);
   /// Names, sorted, without . and ..
   Result<std::vector<std::string>> List(const std::string& path);

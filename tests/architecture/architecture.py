@@ -11,6 +11,7 @@ import sys
 PRODUCT = ["base", "cache", "coherence", "ocfs2-backend", "fusefs", "ctl"]
 ALL = PRODUCT + ["bench", "docker", "tests"]
 LINES_MAX = 600
+UNITY = ["bench", "docker", "tests"]  # the same in CMakeLists.txt
 
 # Folder -> folders of ours whose headers it may include; single headers where only the interfaces are meant.
 MAY_INCLUDE = {
@@ -21,7 +22,8 @@ MAY_INCLUDE = {
                       "coherence/lease_provider.h", "coherence/stamp.h"],
     "fusefs": PRODUCT,
     "ctl": ["base"],
-    "docker": ["base"],
+    # The injector checks mount options by the very table that ocfsgw parses them with, and serves metrics alike.
+    "docker": ["base", "fusefs/mount_options.h", "fusefs/option_values.h", "fusefs/metrics_exporter.h"],
     "bench": PRODUCT,
     "tests": ALL,
 }
@@ -33,18 +35,20 @@ THIRD_PARTY = [
     (r"spdlog/", ["base"]),
     (r"xxhash\.h", ["base"]),
     (r"boost/beast", ["docker"]),
-    (r"boost/asio", ["base", "ctl"]),
+    (r"boost/asio", ["base", "ctl", "docker"]),
     (r"boost/", ["base", "ctl", "docker"]),
     (r"nlohmann/", ["bench", "ctl", "docker"]),
     (r"prometheus/", ["fusefs"]),
     (r"archive(_entry)?\.h", ["bench"]),
-    (r"CLI/", ["ctl", "fusefs", "bench"]),
+    (r"CLI/", ["ctl", "fusefs", "bench", "docker"]),
     (r"(gtest|gmock)/", ["tests"]),
     (r"benchmark/", ["bench"]),
     (r"ocfs2-kernel/", ["ocfs2-backend"]),
     (r"openssl/", ["docker"]),
 ]
 
+# At the beginning of a line: a return type, a name, parentheses.
+FUNCTION = re.compile(r"(?!TEST|INSTANTIATE|return|using|else|static_assert)[A-Za-z_][\w:<>,*& ]*[*& ](\w+)\(")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
@@ -84,6 +88,36 @@ def check_listed(root, path):
     yield f"{path.relative_to(root)}: no CMakeLists.txt above it"
 
 
+def functions(text):
+    """Free functions that the text defines or declares: {name: whether in an anonymous namespace}."""
+    found, anonymous = {}, False
+    for line in text.splitlines():
+        if line == "namespace {":
+            anonymous = True
+        elif line == "}  // namespace":
+            anonymous = False
+        elif match := FUNCTION.match(line):
+            found[match[1]] = anonymous
+    return found
+
+
+def check_unity(root, lists):
+    """A source that is compiled with others as one does not overload what one of them calls."""
+    text = re.sub(r"#.*", "", lists.read_text())
+    alone = {word for call in re.findall(r"\bocfsgw_alone\(([^)]*)\)", text) for word in call.split()}
+    for call in re.findall(r"\b\w+\(([^)]*\.cc\b[^)]*)\)", text):
+        sources = [lists.parent / word for word in call.split() if word.endswith(".cc") and word not in alone]
+        sources = [source for source in sources if source.is_file()]
+        if len(sources) < 2:
+            continue
+        known = {}
+        for path in [*lists.parent.glob("*.h"), *sources]:
+            for name, anonymous in functions(path.read_text()).items():
+                other, other_anonymous = known.setdefault(name, (path, anonymous))
+                if other != path and other.with_suffix("") != path.with_suffix("") and (anonymous or other_anonymous):
+                    yield f"{path.relative_to(root)}: {name}() is also in {other.name}, rename it or use ocfsgw_alone"
+
+
 def violations(root):
     root = pathlib.Path(root)
     for folder in ALL:
@@ -96,6 +130,9 @@ def violations(root):
                 yield from check_listed(root, path)
         for path in files(root, folder, ".cpp", ".cxx", ".hpp", ".c"):
             yield f"{path.relative_to(root)}: sources are called .h and .cc"
+    for folder in UNITY:
+        for lists in (root / folder).rglob("CMakeLists.txt"):
+            yield from check_unity(root, lists)
     for folder in ALL + ["scripts", "cmake"]:
         for path in files(root, folder, ".h", ".cc", ".py", ".sh", ".cmake", ""):
             lines = path.read_bytes().count(b"\n")

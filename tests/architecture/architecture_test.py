@@ -93,6 +93,23 @@ class Planted(unittest.TestCase):
     def test_other_suffix(self):
         self.expect("cache/a.cpp", "\n", ".cc")
 
+    def test_overload_in_a_unity_build(self):
+        lists = "bench/CMakeLists.txt"
+        private = "namespace {\nint Count(int x) { return x; }\n}  // namespace\n"
+        self.write(lists, "x(a SOURCES a.cc b.cc)\n")
+        self.write("bench/a.cc", private)
+        self.expect("bench/b.cc", private.replace("int x", "long x"), "Count()", "a.cc", "ocfsgw_alone")
+        self.write(lists, "x(a SOURCES a.cc b.cc)\nocfsgw_alone(b.cc)\n")
+        self.expect_none("bench/b.cc", private.replace("int x", "long x"))
+        self.write(lists, "x(a SOURCES a.cc)\nx(b SOURCES b.cc)\n")
+        self.expect_none("bench/b.cc", private.replace("int x", "long x"))
+
+    def test_overload_of_a_header_in_a_unity_build(self):
+        self.write("bench/CMakeLists.txt", "x(a SOURCES a.cc b.cc)\n")
+        self.write("bench/b.cc", "int Twice() { return Count(2); }\n")
+        self.write("bench/count.h", "#pragma once\nint Count(long x);\n")
+        self.expect("bench/a.cc", "namespace {\nint Count(int x) { return x; }\n}  // namespace\n", "count.h")
+
     def test_length(self):
         self.expect_none("base/a.cc", "\n" * 600)
         self.expect("base/b.cc", "\n" * 601, "601 lines")

@@ -1,5 +1,6 @@
 #include "tests/cluster/gateway.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
@@ -23,11 +24,14 @@ Outcome ServeLooks(int node) {
 
 Outcome Gateway::Mount(bool fresh, const std::string& more) const {
   const std::string gw = kGateway, cache = kCacheDir;
-  return Lab().On(node_, "mountpoint -q " + gw + " && exit 0\n" + (fresh ? "rm -rf " + cache + "\n" : "") +
-                             "mkdir -p " + gw + " " + cache + " && mount -t fuse.ocfsgw " + kShared + " " +
-                             gw + " -o cache_dir=" + cache +
-                             ",cache_size=64M,lease=o2dlm,dlmfs=/dlm,hold_off_ms=100" +
-                             (more.empty() ? "" : "," + more) + " && mountpoint -q " + gw);
+  const char* const all = std::getenv("OCFSGW_GATEWAY_OPTIONS");  // NOLINT(concurrency-mt-unsafe)
+  return Lab().On(
+      node_,
+      "mountpoint -q " + gw + " && exit 0\n" + (fresh ? "rm -rf " + cache + "\n" : "") + "mkdir -p " + gw +
+          " " + cache + " && mount -t fuse.ocfsgw " + kShared + " " + gw + " -o cache_dir=" + cache +
+          ",cache_size=64M,lease=o2dlm,dlmfs=/dlm,hold_off_ms=100,lease_idle_s=0" +  // leases are counted
+          (more.empty() ? "" : "," + more) + (all == nullptr ? "" : "," + std::string(all)) +
+          " && mountpoint -q " + gw);
 }
 
 Outcome Gateway::Unmount() const {

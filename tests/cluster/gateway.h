@@ -37,7 +37,7 @@ class Gateway {
   int node() const { return node_; }
   View view() const { return {node_, kGateway}; }
   /// Mounts as an administrator would, with mount(8), unless it is mounted. `fresh`: with an empty cache
-  /// directory. `more`: options that override the usual ones.
+  /// directory. `more`: more options, as are those of OCFSGW_GATEWAY_OPTIONS in the environment.
   Outcome Mount(bool fresh = false, const std::string& more = {}) const;
   Outcome Unmount() const;
   /// Kills gateway and guardian together, as the kernel does when a container is out of memory, and removes

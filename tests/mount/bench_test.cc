@@ -70,7 +70,9 @@ TEST_P(BenchWorkloadTest, OnAGatewayAndItsTiers) {
 
 INSTANTIATE_TEST_SUITE_P(Workloads, BenchWorkloadTest,
                          ::testing::Values("wordpress", "drupal", "composer-autoload", "media-zipf",
-                                           "session-dir", "log-tail", "deploy-switch", "full-scan"));
+                                           "session-dir", "log-tail", "deploy-switch", "full-scan", "stat",
+                                           "open-read-close", "sequential-read", "mmap-read", "direct-read",
+                                           "sequential-write", "random-write-fsync"));
 
 TEST_F(BenchTest, AFullDisk) {
   const Tmpfs small(gateway_.Beside("small"), 0, "size=1m");
@@ -85,6 +87,112 @@ TEST_F(BenchTest, AReadOnlyFileSystem) {
   const Outcome outcome = Bench({"run", "--mount", fixed.path, "--rounds", "1"});
   EXPECT_EQ(outcome.exit_code, kExitSource);
   EXPECT_EQ(outcome.err, "ocfsgw-bench: " + fixed.path + ": Read-only file system\n");
+}
+
+/// compare, with its directories below `work_`.
+class CompareTest : public BenchTest {
+ protected:
+  void SetUp() override {
+    BenchTest::SetUp();
+    fs::create_directory(work_);
+  }
+  /// Other programs than ours are looked for in `path`.
+  Outcome Compare(const std::string& path, std::vector<std::string> arguments) {
+    std::vector<std::string> all = {
+        "env", "PATH=" + path, OCFSGW_BENCH_PROGRAM, "compare", "--work", work_, "--files", "20", "--large",
+        "4"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return RunProgram(all, kAMinute);
+  }
+  /// Mounts and gateways that show or keep something below `work_`.
+  bool IsLeft() const {
+    return ReadFile("/proc/self/mounts").value_or("").find(work_) != std::string::npos ||
+           !FindProcesses("ocfsgw", work_).empty() || !FindProcesses(kGuardianName, work_).empty();
+  }
+  /// Lets `signal` come while the gateway is mounted; the exit status.
+  int Interrupted(int signal) {
+    auto outcome = std::async(std::launch::async, [this] {
+      return Compare("/nowhere", {"--fs", "bare,full", "--workload", "stat", "--rounds", "1000"});
+    });
+    EXPECT_TRUE(Eventually(
+        [this] { return ReadFile("/proc/self/mounts").value_or("").find(work_) != std::string::npos; }));
+    const auto found = FindProcesses("ocfsgw-bench", work_);
+    EXPECT_EQ(found.size(), 1U);
+    if (!found.empty()) kill(found.front(), signal);
+    return outcome.get().exit_code;
+  }
+
+  const std::string work_ = gateway_.Beside("work");
+};
+
+TEST_F(CompareTest, EveryCellIsThereAndAMissingPeerIsSkippedByName) {
+  const std::string json_file = gateway_.Beside("c.json"), svg = gateway_.Beside("c.svg"),
+                    markdown = gateway_.Beside("c.md");
+  const Outcome outcome =
+      Compare("/nowhere", {"--fs", "bare,full,bindfs", "--workload",
+                           "stat,sequential-read,direct-read,random-write-fsync", "--rounds", "2", "--json",
+                           "--json-file", json_file, "--svg", svg, "--markdown", markdown});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(ReadFile(json_file), outcome.out);
+  const json all = json::parse(outcome.out);
+  std::set<std::string> cells;
+  for (const json& cell : all["cells"]) {
+    cells.insert(cell["workload"].get<std::string>() + " " + cell["state"].get<std::string>() + " " +
+                 cell["contender"].get<std::string>());
+    EXPECT_EQ(cell["seconds_of_rounds"].size(), 2U) << cell.dump();
+    EXPECT_GT(cell["seconds"]["min"].get<double>(), 0) << cell.dump();
+    EXPECT_GT(cell["ratio_to_bare"]["min"].get<double>(), 0) << cell.dump();
+  }
+  std::set<std::string> expected = {"random-write-fsync hot bare", "random-write-fsync hot full"};
+  for (const std::string state : {" cold ", " warm ", " hot "}) {
+    expected.insert("direct-read" + state + "bare");
+    for (const std::string workload : {"stat", "sequential-read"}) {
+      for (const std::string contender : {"bare", "full"}) expected.insert(workload + state + contender);
+    }
+  }
+  EXPECT_EQ(cells, expected);
+  ASSERT_EQ(all["skipped"].size(), 1U) << all["skipped"].dump();
+  EXPECT_EQ(all["skipped"][0],
+            (json{{"contender", "bindfs"}, {"workload", ""}, {"reason", "bindfs is not installed"}}));
+  EXPECT_THAT(ReadFile(svg).value_or(""), EndsWith("</svg>\n"));
+  EXPECT_THAT(ReadFile(markdown).value_or(""), testing::HasSubstr("](c.svg)"));
+  EXPECT_TRUE(fs::is_empty(work_));
+  EXPECT_FALSE(IsLeft());
+}
+
+/// Called bindfs; shows a copy in which each file is longer by a byte.
+TEST_F(CompareTest, AMountThatShowsSomethingElseDoesNotCount) {
+  const std::string programs = gateway_.Beside("programs");
+  fs::create_directory(programs);
+  ASSERT_TRUE(WriteFile(
+      programs + "/bindfs",
+      "#!/bin/sh\n"
+      "[ $# = 3 ] || exit 1\n"
+      "mkdir \"$3.copy\" && mount -t tmpfs none \"$3.copy\" && cp -r \"$2/.\" \"$3.copy\" || exit 1\n"
+      "find \"$3.copy\" -type f -exec sh -c 'echo >>\"$0\"' {} ';'\n"
+      "mount --bind \"$3.copy\" \"$3\" && umount -l \"$3.copy\"\n"
+      "while mountpoint -q \"$3\"; do sleep 0.02; done\n"));
+  ASSERT_EQ(chmod((programs + "/bindfs").c_str(), 0700), 0);
+  const Outcome outcome = Compare(programs + ":/usr/sbin:/usr/bin:/sbin:/bin",
+                                  {"--fs", "bare,bindfs", "--workload", "stat", "--rounds", "2", "--json"});
+  EXPECT_EQ(outcome.exit_code, 5) << outcome.err;
+  const json all = json::parse(outcome.out);
+  for (const json& cell : all["cells"]) EXPECT_EQ(cell["contender"], "bare");
+  ASSERT_EQ(all["skipped"].size(), 1U);
+  EXPECT_EQ(all["skipped"][0]["workload"], "stat");
+  EXPECT_THAT(all["skipped"][0]["reason"].get<std::string>(), testing::HasSubstr(" bytes long, not "));
+  EXPECT_FALSE(IsLeft());
+}
+
+TEST_F(CompareTest, CtrlCLeavesNothing) {
+  EXPECT_EQ(Interrupted(SIGINT), kExitRuntime);
+  EXPECT_FALSE(IsLeft());
+  EXPECT_TRUE(fs::is_empty(work_));
+}
+
+TEST_F(CompareTest, KilledItLeavesNoMount) {
+  EXPECT_EQ(Interrupted(SIGKILL), 128 + SIGKILL);
+  EXPECT_TRUE(Eventually([this] { return !IsLeft(); }));
 }
 
 /// A recorder in the background, and the trace that it leaves.

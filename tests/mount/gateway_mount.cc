@@ -14,8 +14,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <random>
+#include <sstream>
 
 #include "tests/mount/files.h"
 
@@ -57,6 +59,22 @@ bool IsMountPoint(const std::string& path) {
   return stat(fs::path(path).parent_path().c_str(), &above) == 0 && here.st_dev != above.st_dev;
 }
 
+/// As umount -R: 0, or -1 with errno. What is mounted in the mount goes first, the latest before the others.
+int UnmountAll(const std::string& mountpoint) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::vector<std::string> inside;
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream fields(line);
+    std::string path;
+    for (int i = 0; i < 5; ++i) fields >> path;
+    if (path.starts_with(mountpoint + "/")) inside.push_back(path);
+  }
+  for (auto it = inside.rbegin(); it != inside.rend(); ++it) {
+    if (umount2(it->c_str(), 0) != 0) return -1;
+  }
+  return umount2(mountpoint.c_str(), 0);
+}
+
 }  // namespace
 
 std::string GatewayMount::Program() { return ProgramPath("ocfsgw", OCFSGW_PROGRAM); }
@@ -75,7 +93,7 @@ GatewayMount::GatewayMount(Milliseconds time_limit)
 GatewayMount::~GatewayMount() {
   const std::vector<pid_t> processes = Processes();
   bool in_use = false;
-  if (mounted() && umount2(mountpoint_.c_str(), 0) != 0) {
+  if (mounted() && UnmountAll(mountpoint_) != 0) {
     in_use = errno == EBUSY;
     umount2(mountpoint_.c_str(), MNT_DETACH);
   }
@@ -115,7 +133,9 @@ void GatewayMount::Watch(Milliseconds limit) {
 }
 
 std::string GatewayMount::Options(const std::string& more) const {
-  return "lease=local,cache_dir=" + cache_dir() + (more.empty() ? "" : "," + more);
+  const char* const all = std::getenv("OCFSGW_GATEWAY_OPTIONS");  // NOLINT(concurrency-mt-unsafe)
+  return "lease=local,cache_dir=" + cache_dir() + (more.empty() ? "" : "," + more) +
+         (all == nullptr ? "" : "," + std::string(all));
 }
 
 Outcome GatewayMount::Mounting(const std::string& all_options) {
@@ -130,8 +150,7 @@ testing::AssertionResult GatewayMount::Start(const std::string& more) {
 
 testing::AssertionResult GatewayMount::Unmount() {
   const pid_t pid = guardian() != 0 ? guardian() : this->pid();
-  if (umount2(mountpoint_.c_str(), 0) != 0)
-    return testing::AssertionFailure() << "umount: " << std::strerror(errno);
+  if (UnmountAll(mountpoint_) != 0) return testing::AssertionFailure() << "umount: " << std::strerror(errno);
   const int code = pid != 0 ? WaitForChild(pid) : -1;
   if (code == 0) return testing::AssertionSuccess();
   return testing::AssertionFailure() << "the gateway ended with " << code;

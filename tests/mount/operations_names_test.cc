@@ -1,14 +1,17 @@
 // Making and removing names.
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <thread>
 
 #include "tests/mount/operations.h"
 
@@ -42,6 +45,53 @@ TEST_F(OperationsNames, Directories) {
   EXPECT_EQ(access(Source("dir").c_str(), F_OK), -1);
   EXPECT_EQ(access(Mount("dir").c_str(), F_OK), -1);
   EXPECT_EQ(errno, ENOENT);
+}
+
+/// On the first processor, where it gets hardly any time beside others.
+void RunLast() {
+  cpu_set_t first;
+  CPU_ZERO(&first);
+  CPU_SET(0, &first);
+  const sched_param none{};
+  EXPECT_EQ(sched_setaffinity(0, sizeof first, &first), 0);
+  EXPECT_EQ(sched_setscheduler(0, SCHED_IDLE, &none), 0);
+}
+
+// The kernel takes one off the count it has when an unlink is answered, which another answer may have told it
+// already (LinkCount): here before the thread that unlinks gets a processor to work its answer in.
+TEST_F(OperationsNames, TheKernelDoesNotCountALinkLessTwice) {
+  ASSERT_TRUE(WriteFile(Mount("a"), "data"));
+  const int fd = open(Mount("a").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  std::atomic<bool> done{false};
+  std::thread busy([&done] {
+    cpu_set_t first;
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    sched_setaffinity(0, sizeof first, &first);
+    while (!done) {
+    }
+  });
+  for (int round = 0; round < 40 && !HasFailure(); ++round) {
+    EXPECT_EQ(link(Mount("a").c_str(), Mount("b").c_str()), 0);
+    std::thread unlinker([this] {
+      RunLast();
+      EXPECT_EQ(unlink(Mount("b").c_str()), 0);
+    });
+    struct stat st {};
+    while (stat(Source("a").c_str(), &st) == 0 && st.st_nlink == 2) {
+    }
+    EXPECT_EQ(fstat(fd, &st), 0);
+    EXPECT_EQ(st.st_nlink, 1u);
+    unlinker.join();
+    // What the kernel has, without asking anybody: with 0 it would not link the file.
+    struct statx known {};
+    EXPECT_EQ(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &known), 0);
+    EXPECT_EQ(known.stx_nlink, 1u) << "round " << round;
+  }
+  done = true;
+  busy.join();
+  close(fd);
 }
 
 TEST_F(OperationsNames, LinksAndUnlink) {

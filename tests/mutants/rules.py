@@ -40,6 +40,10 @@ def mount(filter):
     return Test("mount_deadlock_test", "Deadlock." + filter, 60)
 
 
+def fast(filter):
+    return Test("mount_fast_tree_test", "FastTreeTest." + filter, 120)
+
+
 def nodes(filter):
     return Test("cluster_deadlock_test", filter, 300, ("ocfsgw", "ocfsgwctl", "fsop", "soak_worker"), True)
 
@@ -49,7 +53,8 @@ TWO_NODES = Test("cluster_posix_storm_test", "PosixStormOfTwoNodes.*", 100, ("oc
 WRITE = "  OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));\n"
 TAKE_W = "  OCFSGW_ASSIGN_OR_RETURN(locks.write, OpenLock(LockKind::kWrite, inode));\n"
 TAKE_BACK_HERE = ("    ForgetAttributes(inode, true);\n"
-                  "    if (const auto ino = inodes_->IdOf(inode)) ForgetPages(session_.load(), *ino, ranges);\n"
+                  "    ForEach(inode, [&ranges](const Connection& connection, fuse_ino_t ino) {\n"
+                  "      ForgetPages(connection.session, ino, ranges);\n    });\n"
                   "    done();\n    return;\n  }")
 INVALIDATE = "void KernelNotifier::Invalidate(InodeId"
 STATE, TABLE, NOTIFIER = "coherence/lease_state.cc", "coherence/lease_table.cc", "fusefs/kernel_notifier.cc"
@@ -119,6 +124,9 @@ MUTANTS = [
     Mutant("size-not-missed", "what a file has grown by is told so that the kernel cannot drop it",
            (Edit("coherence/kernel_size.h", "bool MayMiss(", "return invalidated_ && size > known_;", "return invalidated_ && size > known_ && size == 0;"),),
            (Test("mount_coherence_test", "Coherence.AReadAtTheOldEnd*", 90, ("ocfsgw", "ocfsgwctl")),)),
+    Mutant("links-counted-once", "what the kernel is told of a file while a name of it is removed is dropped by it",
+           (Edit("coherence/link_count.h", "bool Changing(", "removals_.load() > 0 ||", "removals_.load() > 1000 &&"),),
+           (Test("mount_operations_test", "OperationsNames.TheKernelDoesNot*", 90, ("ocfsgw", "ocfsgwctl")),)),
     Mutant("refused-once", "who was refused a directory is not met by a second refusal",
            (Edit("fusefs/ops_names.cc", "void Lookup(", "if (entry.ok() && context.fs.BeingRefused(entry->inode) &&", "if (entry.ok() && context.fs.BeingRefused(entry->inode) && false &&"),),
            (Test("mount_coherence_test", "Names.Creators*", 90, ("ocfsgw", "ocfsgwctl")),)),
@@ -159,8 +167,8 @@ MUTANTS = [
            (mount("AttributesThatWaitForPages*"),)),
     Mutant("names-without-the-directory", "no recall waits for the lock of a directory",
            (Edit(NOTIFIER, "bool KernelNotifier::ForgetAttributes(", "{\n",
-                 "{\n  if (const auto directory = inodes_->IdOf(inode); directory && session_.load() != nullptr) {\n"
-                 "    fuse_lowlevel_notify_inval_entry(session_.load(), *directory, \"child\", 5);\n  }\n"),),
+                 "{\n  ForEach(inode, [](const Connection& connection, fuse_ino_t directory) {\n"
+                 "    fuse_lowlevel_notify_inval_entry(connection.session, directory, \"child\", 5);\n  });\n"),),
            (mount("*WhoLooksUpAName"), mount("*WhoCreatesAName"))),
     Mutant("timer", "after half the recall deadline the lease is given back by force",
            (Edit(STATE, "LeaseActions LeaseState::OnTimer(", "epoch == epoch_", "epoch == epoch_ + 1"),),
@@ -169,8 +177,31 @@ MUTANTS = [
            (Edit("coherence/coherent_data.cc", "CoherentFs::OpenPinned(", "leases_.provider()->PinOpen(inode->node)",
                  "Result<std::unique_ptr<OpenPin>>(std::unique_ptr<OpenPin>())"),),
            (nodes("*AFileRemoved*"),)),
+    Mutant("fast-files-are-open", "in a fast tree a file that was ever used counts as open",
+           (Edit("fusefs/request.cc", "FileOf(fuse_req_t req,", "  context.used.Add(ino, inode);\n", ""),),
+           (fast("AMappingIsCurrent*"),)),
+    Mutant("all-connections", "what is taken back is taken back from all connections",
+           (Edit(NOTIFIER, "void KernelNotifier::ForEach(", "visit(connection, *ino);", "return visit(connection, *ino);"),),
+           (fast("AnInodeOfBothSidesIsOne"),)),
+    Mutant("somebody-reads", "who gets a request while nobody waits for the next calls a parked worker",
+           (Edit("fusefs/reader_gate.cc", "void ReaderGate::Leave() {", "  sem_post(&place->called);", "  if (place == nullptr) sem_post(&place->called);"),),
+           (Test("fusefs_test", "ReaderGate.*", 120),)),
+    Mutant("a-reader-that-blocks", "the only worker that waits for requests calls another before it blocks",
+           (Edit("fusefs/reader_gate.cc", "void ReaderGate::HandOver() {", "  Leave();\n", ""),),
+           (Test("fusefs_test", "ReaderGate*", 120),)),
+    Mutant("blocked-by-a-thread", "who waits for another thread says so first",
+           (Edit("base/mutex.h", "void Wait(Mutex& mutex)", "    AboutToBlock();\n", ""),),
+           (Test("base_test", "CondVarTest.*"),)),
+    Mutant("blocked-by-the-backend", "who calls the backend says so first",
+           (Edit("ocfs2-backend/metered_backend.h", "coherence::Backend& Below() {", "    AboutToBlock();\n", ""),),
+           (Test("backend_test", "MeteredBackend.*"),)),
+    Mutant("blocked-by-the-disk", "who reads the page store's disk says so first",
+           (Edit("cache/rocksdb_page_store.cc", "bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const Room& room) {",
+                 "  AboutToBlock();\n", ""),),
+           (Test("cache_test", "PageStoreRestart.*"),)),
     Mutant("served-until-cut", "serving ends only when the connection is cut",
-           (Edit("fusefs/gateway.cc", "Status Gateway::Serve() {", "    session_->Cut();\n", ""),),
+           (Edit("fusefs/gateway.cc", "Status Gateway::Serve() {",
+                 "    for (const auto& connection : connections_) connection->session->Cut();\n", ""),),
            (mount("AStopDoesNotWait*"),)),
     # --- leases
     Mutant("recall-cancels", "a recall during the acquisition gives the lease back by the key it brings",
@@ -227,7 +258,7 @@ MUTANTS = [
            (Edit(TABLE, "      session_(", "std::random_device{}() | uint64_t{std::random_device{}()} << 32", "1"),),
            (state("ProtocolRules.*"),)),
     Mutant("distrusted-stamps", "a stamp that is unchanged after a writer's recall proves nothing",
-           (Edit(TABLE, "void LeaseTable::Acquire(", "distrusted = i.recalled && stamp == i.stamp;", ""),),
+           (Edit(TABLE, "void LeaseTable::Acquire(", "distrusted = i.recalled && stamp == i.stamp && !same_tree;", "static_cast<void>(same_tree);"),),
            (state("CoherentFsTest.*"),)),
     Mutant("distrusted-dropped", "what is stored of an inode whose stamp proves nothing is dropped",
            (Edit(TABLE, "void LeaseTable::Acquire(", "if (distrusted)", "if (distrusted && false)"),),
@@ -242,6 +273,35 @@ MUTANTS = [
     Mutant("shared-until-recall", "a READ waits for another only while their lease is held",
            (Edit("coherence/shared_read.cc", "SharedRead::Await(", "!other->ended && StillHeld()", "!other->ended"),),
            (state("SharedReadTest.*"),)),
+    # --- sealed trees
+    Mutant("sealed-recall", "the recall of a tree's root is that of all that is leased by it",
+           (Edit("ocfs2-backend/o2dlm_lease_provider.cc", "void O2dlmLeaseProvider::OnEvent(", "slots_.Followers(key)",
+                 "std::vector<LeaseKey>()"),),
+           (Test("backend_test", "O2dlmLeaseProviderTest.*"),)),
+    Mutant("sealed-hold", "the root's lock is given back when all that is leased by it has been",
+           (Edit("ocfs2-backend/lease_slots.cc", "bool LeaseSlots::Follow(", "slot->hold = first->hold;", ""),),
+           (Test("backend_test", "LeaseSlotsTest.*:O2dlmLeaseProviderTest.*"),)),
+    Mutant("sealed-recalled", "a root is not leased anew before all that was leased by it has been given back",
+           (Edit("ocfs2-backend/o2dlm_lease_provider.cc", "O2dlmLeaseProvider::Acquire(",
+                 "slots_.HasLeavingFollowers(node->id())", "slots_.HasLeavingFollowers(node->id()) && false"),),
+           (Test("backend_test", "O2dlmLeaseProviderTest.*"),)),
+    Mutant("sealed-half", "a tree that is being sealed or unsealed is not sealed",
+           (Edit("coherence/seal.h", "bool Covers(", "state == State::kSealed && ", ""),),
+           (state("Seal.*"),)),
+    Mutant("sealed-immutable", "a tree whose root can be changed is not sealed",
+           (Edit("coherence/seal.h", "bool Covers(", "root.immutable == true && ", ""),),
+           (state("Seal.*"),)),
+    Mutant("sealed-last-name", "a name that comes when a tree is completed is sealed, too",
+           (Edit("coherence/sealer.cc", "Status Sealer::Complete(",
+                 "if (after.mtime == before.mtime && SortedNames(names) == SortedNames(names_after))",
+                 "if (after.id == before.id || SortedNames(names) == SortedNames(names_after))"),),
+           (Test("backend_test", "SealerTest.*"),)),
+    Mutant("sealed-links", "a sealed file has no names outside of its tree",
+           (Edit("coherence/sealer.cc", "Status Sealer::CheckFiles(", "now.nlink != file.names", "now.nlink < file.names"),),
+           (Test("backend_test", "SealerTest.*"),)),
+    Mutant("sealed-changes", "a change of a sealed inode is refused before it costs a lease",
+           (Edit("coherence/mutation.h", "Status AddPart(", "sealed = leases_.Sealed(i);", "sealed = leases_.Sealed(i) && false;"),),
+           (Test("cluster_sealed_tree_test", "*ChangesAreRefused*", 200, ("ocfsgw", "ocfsgwctl"), True),)),
     # --- what is written
     Mutant("append-lock", "gateways of two nodes append one after the other",
            (Edit(CHANGES, "CoherentFs::LockAppends(", "  return *std::move(lock);", "  return nullptr;"),),

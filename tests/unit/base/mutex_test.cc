@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/unit/base/counted_duty.h"
+
 namespace ocfsgw {
 namespace {
 
@@ -31,6 +33,22 @@ TEST(MutexTest, Excludes) {
   }
   MutexLock lock(counted.mutex);
   EXPECT_EQ(counted.value, 4000);
+}
+
+TEST(CondVarTest, ADutyIsHandedOverBeforeAWait) {
+  Counted counted;
+  CountedDuty duty;
+  MutexLock lock(counted.mutex);
+  counted.changed.WaitUntil(counted.mutex, std::chrono::steady_clock::now());
+  EXPECT_EQ(duty.Handed(), 1);
+  std::thread other([&counted] {
+    MutexLock lock(counted.mutex);
+    counted.value = 1;
+    counted.changed.NotifyOne();
+  });
+  while (counted.value == 0) counted.changed.Wait(counted.mutex);
+  EXPECT_EQ(duty.Handed(), 1);
+  other.join();
 }
 
 TEST(CondVarTest, PingPong) {

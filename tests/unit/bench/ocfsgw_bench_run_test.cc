@@ -96,6 +96,15 @@ TEST_F(OcfsgwBenchRunTest, Usage) {
       {"run", "--mount", mount_, "--json", "--csv"},
       {"run", "--mount", mount_, "--workload", ""},
       {"run", "--mount", mount_, "--workload", "wordpress,,drupal"},
+      {"compare", "--rounds", "0"},
+      {"compare", "--files", "0"},
+      {"compare", "--large", "6"},
+      {"compare", "--large", "0"},
+      {"compare", "--json", "--csv"},
+      {"compare", "--fs", "full"},
+      {"compare", "--fs", "bare,ext3"},
+      {"compare", "--fs", ""},
+      {"compare", "--workload", "tetris"},
       {"import-strace"},
       {"import-strace", "--objects", "x", "f"},
       {"import-strace", "--format", "lirs", "f"},
@@ -115,9 +124,17 @@ TEST_F(OcfsgwBenchRunTest, Usage) {
 TEST_F(OcfsgwBenchRunTest, UnknownWorkloadListsTheKnownOnes) {
   const Outcome outcome = Bench({"run", "--mount", mount_, "--workload", "tetris"});
   EXPECT_EQ(outcome.exit_code, kExitUsage);
-  EXPECT_EQ(outcome.errors,
-            "ocfsgw-bench: no workload is called 'tetris'; wordpress, drupal, composer-autoload, media-zipf, "
-            "session-dir, log-tail, deploy-switch, full-scan and all are\n");
+  EXPECT_EQ(
+      outcome.errors,
+      "ocfsgw-bench: no workload is called 'tetris'; wordpress, drupal, composer-autoload, media-zipf, "
+      "session-dir, log-tail, deploy-switch, full-scan, stat, open-read-close, sequential-read, mmap-read, "
+      "direct-read, sequential-write, random-write-fsync and all are\n");
+}
+
+TEST_F(OcfsgwBenchRunTest, ContendersThatThereAreNot) {
+  EXPECT_EQ(Bench({"compare", "--fs", "bare,ext3"}).errors,
+            "ocfsgw-bench: no contender is called 'ext3'; bare,full,fast,bindfs,mergerfs,rclone are\n");
+  EXPECT_THAT(Bench({"compare", "--help"}).output, HasSubstr("bindfs -f SOURCE MOUNTPOINT"));
 }
 
 TEST_F(OcfsgwBenchRunTest, DirectoriesThatCannotBeUsed) {

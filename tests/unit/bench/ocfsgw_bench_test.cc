@@ -201,5 +201,30 @@ TEST_F(OcfsgwBenchTest, InterruptPrintsWhatIsFinished) {
   EXPECT_EQ(all["traces"][0]["cells"].size(), 2U);
 }
 
+TEST_F(OcfsgwBenchTest, LocksSaysWhatItNeeds) {
+  EXPECT_THAT(Bench("locks --help").output, HasSubstr("Exit status: that of COMMAND"));
+  Outcome run = Bench("locks -- true");
+  EXPECT_EQ(run.exit_code, kExitUsage);
+  EXPECT_THAT(run.output, HasSubstr("--interface is required"));
+  run = Bench("locks --interface lo --port 70000 -- true");
+  EXPECT_EQ(run.exit_code, kExitUsage);
+  run = Bench("locks --interface lo --seconds 0 -- true");
+  EXPECT_EQ(run.exit_code, kExitUsage);
+  run = Bench("locks --interface lo --disk no-such-disk -- true");
+  EXPECT_EQ(run.exit_code, kExitSource);
+  EXPECT_THAT(run.output, HasSubstr("no block device no-such-disk"));
+  if (Bench("locks --interface lo --seconds 0.01").exit_code != kExitDone) {
+    GTEST_SKIP() << "no right to capture";
+  }
+  run = Bench("locks --interface no-such-interface -- true");
+  EXPECT_EQ(run.exit_code, kExitSource);
+  EXPECT_THAT(run.output, HasSubstr("interface no-such-interface: No such device"));
+  // What follows -- reaches the command as it is, whatever it looks like.
+  run = Bench("locks --interface lo --json -- echo '[a,b]' --json run -- -h");
+  EXPECT_EQ(run.exit_code, kExitDone);
+  EXPECT_THAT(run.output, StartsWith("[a,b] --json run -- -h\n{\"messages\":0,"));
+  EXPECT_EQ(Bench("locks --interface lo -- sh -c 'exit 9'").exit_code, 9);
+}
+
 }  // namespace
 }  // namespace ocfsgw::bench

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "bench/run.h"
 #include "bench/run_report.h"
@@ -19,6 +20,10 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 const std::atomic<bool> kGo{false};
+constexpr uint64_t kFiles = 120;  // in two directories
+/// The workloads whose operations do not depend on the seed; what is in their files does.
+const std::set<std::string_view> kSameForAllSeeds = {"log-tail",  "stat",        "sequential-read",
+                                                     "mmap-read", "direct-read", "sequential-write"};
 
 /// Path below `root` -> size, or target, of all that is there.
 std::map<std::string, std::string> Tree(const fs::path& root) {
@@ -37,7 +42,9 @@ std::map<std::string, std::string> Tree(const fs::path& root) {
 
 struct Prepared {
   Prepared(std::string_view name, uint64_t seed)
-      : workload(FindWorkload(name)->make({.seed = seed, .threads = 1})), ops(directory.path(), kGo) {
+      : workload(FindWorkload(name)->make(
+            {.seed = seed, .threads = 1, .files = kFiles, .large_bytes = kLargeStep})),
+        ops(directory.path(), kGo) {
     const Status status = workload->Prepare(ops);
     EXPECT_TRUE(status.ok()) << status.ToString();
   }
@@ -62,7 +69,7 @@ TEST_P(EachWorkload, SameSeedSameTreeAndSameOperations) {
   EXPECT_EQ(a.ops.totals().digest, b.ops.totals().digest);
   EXPECT_EQ(a.ops.totals().All().count(), b.ops.totals().All().count());
   EXPECT_EQ(Tree(a.directory.path()), Tree(b.directory.path()));
-  if (GetParam() != "log-tail") {  // its operations do not depend on the seed, what it writes does
+  if (!kSameForAllSeeds.contains(GetParam())) {
     EXPECT_NE(a.ops.totals().digest, other.ops.totals().digest);
   }
   EXPECT_NE(Tree(a.directory.path()), Tree(other.directory.path()));
@@ -70,8 +77,13 @@ TEST_P(EachWorkload, SameSeedSameTreeAndSameOperations) {
 
 TEST_P(EachWorkload, RunsWithThreadsOnTwoDirectoriesAndRemovesItsTrees) {
   const ctl::TempDirectory mount, baseline;
-  const RunOptions options{
-      .mount = mount.path(), .baseline = baseline.path(), .seed = 1, .threads = 3, .rounds = 2};
+  const RunOptions options{.mount = mount.path(),
+                           .baseline = baseline.path(),
+                           .seed = 1,
+                           .threads = 3,
+                           .files = kFiles,
+                           .large_bytes = kLargeStep,
+                           .rounds = 2};
   RunResults results;
   const Status status = RunWorkload(options, *FindWorkload(GetParam()), kGo, results);
   ASSERT_TRUE(status.ok()) << status.ToString();
@@ -110,7 +122,9 @@ TEST_P(EachWorkload, WrongBytesAreFound) {
     file.put(byte);
   }
   if (GetParam() == "log-tail" || GetParam() == "deploy-switch") return;  // read only what they write: below
-  const Status status = p.Round(1);
+  if (GetParam() == "stat") return;                                       // reads nothing
+  const bool only_writes = GetParam() == "sequential-write" || GetParam() == "random-write-fsync";
+  const Status status = only_writes ? p.workload->Verify(p.ops) : p.Round(1);
   EXPECT_TRUE(status.Is(StatusCode::kCorrupt)) << status.ToString();
   EXPECT_THAT(status.ToString(), HasSubstr(": wrong byte at "));
 }
@@ -140,6 +154,19 @@ TEST(Workloads, PagesAskForWhatIsDocumented) {
   ASSERT_TRUE(scan.Round(0).ok());
   EXPECT_EQ(scan.ops.totals().of(OpKind::kOpen).count(), 1970U);
   EXPECT_EQ(scan.ops.totals().of(OpKind::kReadDir).count(), 10U);
+}
+
+TEST(Workloads, WhatIsWrittenIsVerified) {
+  for (const char* const name : {"sequential-write", "random-write-fsync"}) {
+    Prepared p(name, 0);
+    EXPECT_TRUE(p.workload->Verify(p.ops).ok());
+    const ctl::TempDirectory before;
+    fs::copy(p.directory.path(), before.path(), fs::copy_options::recursive);
+    ASSERT_TRUE(p.Round(0).ok());
+    EXPECT_TRUE(p.workload->Verify(p.ops).ok());
+    Operations stale(before.path(), kGo);  // as a mount that has lost what was written
+    EXPECT_TRUE(p.workload->Verify(stale).Is(StatusCode::kCorrupt));
+  }
 }
 
 TEST(Workloads, LogTailFindsALineThatIsNotThere) {

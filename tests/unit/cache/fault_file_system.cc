@@ -1,5 +1,6 @@
 #include "tests/unit/cache/fault_file_system.h"
 
+#include <thread>
 #include <utility>
 
 namespace ocfsgw::cache {
@@ -141,7 +142,21 @@ void FaultFileSystem::AwaitHeld() {
   }
 }
 
+void FaultFileSystem::Delay(unsigned kinds, Duration by) {
+  MutexLock lock(mutex_);
+  delayed_kinds_ = kinds;
+  delay_ = by;
+}
+
 IOStatus FaultFileSystem::Begin(Kind kind) {
+  Duration delay{};
+  {
+    MutexLock lock(mutex_);
+    delay = (delayed_kinds_ & kind) != 0 ? delay_ : Duration{};
+  }
+  if (delay > Duration{}) {
+    std::this_thread::sleep_for(delay);
+  }
   MutexLock lock(mutex_);
   if ((held_kinds_ & kind) != 0) {
     ++held_;

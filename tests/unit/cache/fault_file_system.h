@@ -38,6 +38,8 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   void Release();
   /// Waits until a call is held.
   void AwaitHeld();
+  /// Calls of `kinds` take so much longer from now on; 0: none does any more.
+  void Delay(unsigned kinds, Duration by);
 
   /// For the files of this file system: a call of `kind` begins.
   rocksdb::IOStatus Begin(Kind kind);
@@ -76,6 +78,8 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   CondVar changed_;
   unsigned held_kinds_ GUARDED_BY(mutex_) = 0;
   uint64_t held_ GUARDED_BY(mutex_) = 0;  // calls that wait
+  unsigned delayed_kinds_ GUARDED_BY(mutex_) = 0;
+  Duration delay_ GUARDED_BY(mutex_){};
   unsigned kinds_ GUARDED_BY(mutex_) = 0;
   uint64_t left_ GUARDED_BY(mutex_) = 0;  // calls until the first that fails
   rocksdb::IOStatus error_ GUARDED_BY(mutex_);

@@ -13,7 +13,6 @@
 namespace ocfsgw::cache {
 namespace {
 
-constexpr StampHash kStamp(1);
 constexpr uint64_t kInodes = 50;
 constexpr uint64_t kBlocks = 20;
 constexpr uint64_t kQueueBytes = 2 * kMiB;

@@ -4,7 +4,6 @@
 namespace ocfsgw::cache {
 namespace {
 
-constexpr StampHash kStamp(1);
 constexpr uint64_t kRecords = 40;
 
 size_t LengthOf(uint64_t index) { return index % 3 == 0 ? index * 10 : 50'000; }

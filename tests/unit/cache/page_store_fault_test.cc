@@ -2,10 +2,8 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <future>
 
-#include "base/log.h"
 #include "cache/fifo_reinsertion_policy.h"
 #include "tests/unit/cache/fault_file_system.h"
 #include "tests/unit/cache/store_test_util.h"
@@ -27,34 +25,11 @@ namespace {
 
 using rocksdb::IOStatus;
 
-constexpr StampHash kStamp(1);
 constexpr size_t kLength = 300'000;  // three to a segment
 constexpr uint64_t kBlocks = 4;
 constexpr uint64_t kDropped = 2;  // the inode that is dropped half-way
 
 constexpr uint64_t kStride = OCFSGW_SANITIZED ? 11 : 1;  // they cannot do without that sleep
-
-/// What is logged while this lives.
-class LogLines {
- public:
-  explicit LogLines(const ScratchDirectory& directory) : path_(directory.path() + "/log") {
-    log::Options options;
-    options.file = path_;
-    EXPECT_TRUE(log::Configure(options).ok());
-  }
-  ~LogLines() { EXPECT_TRUE(log::Configure({}).ok()); }
-  size_t Count(const std::string& part) const {
-    std::ifstream file(path_);
-    size_t count = 0;
-    for (std::string line; std::getline(file, line);) {
-      count += line.find(part) != std::string::npos ? 1 : 0;
-    }
-    return count;
-  }
-
- private:
-  const std::string path_;
-};
 
 TestStoreOptions FaultyOptions(const ScratchDirectory& directory,
                                const std::shared_ptr<FaultFileSystem>& files) {

@@ -12,8 +12,6 @@
 namespace ocfsgw::cache {
 namespace {
 
-constexpr StampHash kStamp(1);
-
 class PageStoreFullDisk : public testing::Test {
  protected:
   void SetUp() override {

@@ -15,7 +15,6 @@
 namespace ocfsgw::cache {
 namespace {
 
-constexpr StampHash kStamp(1);
 constexpr uint64_t kIndexBytes = 1 * kMiB;
 constexpr uint64_t kRecords = 10'000;
 constexpr size_t kLength = 100;

@@ -2,12 +2,11 @@
 #include <fstream>
 
 #include "cache/fifo_reinsertion_policy.h"
+#include "tests/unit/base/counted_duty.h"
 #include "tests/unit/cache/store_test_util.h"
 
 namespace ocfsgw::cache {
 namespace {
-
-constexpr StampHash kStamp(1);
 
 TEST(PageStoreRestart, RecordsAreFoundAgain) {
   ScratchDirectory directory;
@@ -21,6 +20,20 @@ TEST(PageStoreRestart, RecordsAreFoundAgain) {
       PutContent(*store, Block(1, index), kStamp, index % 2 == 0 ? kBlockBytes : index);
     }
   }
+}
+
+TEST(PageStoreRestart, ADutyIsHandedOverBeforeTheDiskIsRead) {
+  ScratchDirectory directory;
+  {
+    const auto store = MustOpen(StoreOptions(directory));
+    PutContent(*store, Block(1, 0), kStamp, 100);
+  }
+  const auto store = MustOpen(StoreOptions(directory));
+  CountedDuty duty;
+  EXPECT_FALSE(HasRightContent(*store, Block(2, 0), kStamp));
+  EXPECT_EQ(duty.Handed(), 0) << "the index is in memory";
+  EXPECT_TRUE(HasRightContent(*store, Block(1, 0), kStamp));
+  EXPECT_GE(duty.Handed(), 1);
 }
 
 TEST(PageStoreRestart, TheNewestPutStillWins) {

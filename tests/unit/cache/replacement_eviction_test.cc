@@ -8,8 +8,6 @@
 namespace ocfsgw::cache {
 namespace {
 
-constexpr StampHash kStamp(1);
-
 TEST(ReplacementEviction, BeforeTheStoreIsFullItKeepsWhatWasRead) {
   ReplacementEviction policy("alirs");
   const PolicyWord unread = *policy.Offered(Block(1, 0), 100);

@@ -6,7 +6,6 @@
 namespace ocfsgw::cache {
 namespace {
 
-constexpr StampHash kStamp(1);
 constexpr VolumeId kVolume(7);
 
 /// A segment with records of one inode, flushed.

@@ -14,11 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "cache/rocksdb_page_store.h"
 
 namespace ocfsgw::cache {
 
 inline constexpr uint64_t kMiB = 1 << 20;
+inline constexpr StampHash kStamp(1);  // where a test needs one
 
 /// A directory under testing::TempDir(), empty at first, deleted at the end.
 class ScratchDirectory {
@@ -80,6 +82,28 @@ inline bool HasRightContent(PageStore& store, const RecordKey& key, StampHash st
   EXPECT_TRUE(*whole == Content(key, stamp, whole->size())) << "wrong bytes, inode " << key.inode.ino;
   return true;
 }
+
+/// What is logged while this lives.
+class LogLines {
+ public:
+  explicit LogLines(const ScratchDirectory& directory) : path_(directory.path() + "/log") {
+    log::Options options;
+    options.file = path_;
+    EXPECT_TRUE(log::Configure(options).ok());
+  }
+  ~LogLines() { EXPECT_TRUE(log::Configure({}).ok()); }
+  size_t Count(const std::string& part) const {
+    std::ifstream file(path_);
+    size_t count = 0;
+    for (std::string line; std::getline(file, line);) {
+      count += line.find(part) != std::string::npos ? 1 : 0;
+    }
+    return count;
+  }
+
+ private:
+  const std::string path_;
+};
 
 struct TestStoreOptions : RocksdbPageStoreOptions {
   std::string directory;  ///< The slot.

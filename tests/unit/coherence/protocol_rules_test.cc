@@ -148,7 +148,7 @@ TEST_F(ProtocolRules, AttributesAreTakenBackBeforeTheLeaseIsGivenBack) {
   ASSERT_TRUE(table_->Trust(*inode_, view->epoch));
   {
     Mutation change(*table_);
-    change.Add(inode_);
+    EXPECT_TRUE(change.Add(inode_).ok());
   }
   EXPECT_EQ(events_, (Events{"forget attributes", "release", "invalidate pages"}));
 }
@@ -198,7 +198,7 @@ TEST_F(ProtocolRules, AttributesWaitUntilSuspectPagesHaveBeenTakenBack) {
 TEST_F(ProtocolRules, WhatAWriteLeavesInTheKernelIsTakenBackAfterItsAnswer) {
   {
     Mutation change(*table_);
-    change.AddPages(inode_, {0, 10});
+    EXPECT_TRUE(change.AddPages(inode_, {0, 10}).ok());
     EXPECT_FALSE(table_->Settled(*inode_));
     EXPECT_EQ(events_, Events{}) << "the kernel has the pages locked until the answer";
   }

@@ -50,6 +50,7 @@ TEST(FormatStatus, ShowsEverything) {
                          {"ocfsgw_read_bytes_total{from=\"backend\"}", 2048},
                          {"ocfsgw_attributes_total{from=\"lease\"}", 0},
                          {"ocfsgw_leases_held", 12},
+                         {"ocfsgw_sealed_leases_held", 34},
                          {"ocfsgw_lease_acquisitions_total", 13},
                          {"ocfsgw_recalls_total", 7},
                          {"ocfsgw_forced_releases_total", 2},
@@ -74,6 +75,7 @@ TEST(FormatStatus, ShowsEverything) {
             "  names                          0           0         -\n"
             "\n"
             "leases held           12\n"
+            "  in sealed trees     34\n"
             "  acquired            13\n"
             "  refused             0\n"
             "recalls               7\n"
@@ -95,7 +97,9 @@ TEST(FormatStatus, ShowsEverything) {
 }
 
 TEST(FormatStatus, TakesWhateverComes) {
-  EXPECT_THAT(FormatStatus({{"store", {{"degraded", true}}}}), HasSubstr("DEGRADED"));
+  EXPECT_THAT(FormatStatus({{"store", {{"degraded", true}}}}), HasSubstr("DEGRADED: the page store is out"));
+  EXPECT_THAT(FormatStatus({{"store", {{"degraded", true}, {"slow", true}}}}),
+              HasSubstr("DEGRADED: the page store's disk is slow"));
   EXPECT_THAT(FormatStatus({{"lease_provider", "local"}}), HasSubstr("those of other machines are NOT"));
   EXPECT_THAT(FormatStatus({{"lease_provider", "none"}}), HasSubstr("nothing is cached"));
   for (const json& odd :

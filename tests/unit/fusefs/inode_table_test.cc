@@ -49,6 +49,19 @@ TEST_F(InodeTableTest, WhatTheKernelKnowsIsInTheGuardiansTable) {
   EXPECT_EQ(Found(), (std::multiset<uint64_t>{FUSE_ROOT_ID, other}));
 }
 
+TEST_F(InodeTableTest, ConnectionsShareTheGuardiansTable) {
+  GrantTable grants(*slots_, 3);
+  InodeTable mount(EntryOf(1).inode, &grants);
+  InodeTable tree(EntryOf(2).inode, &grants, 7);
+  const fuse_ino_t ino = tree.Remember(EntryOf(10)).ino;
+  EXPECT_EQ(Found(), (std::multiset<uint64_t>{Grant{0, FUSE_ROOT_ID}.Packed(),
+                                              Grant{7, FUSE_ROOT_ID}.Packed(), Grant{7, ino}.Packed()}));
+  const Grant grant = Grant::Unpacked(Grant{7, ino}.Packed());
+  EXPECT_EQ(grant.connection, 7U);
+  EXPECT_EQ(grant.ino, ino);
+  EXPECT_FALSE(mount.Guarded(mount.Remember(EntryOf(10)).ino)) << "the table is full for all of them";
+}
+
 TEST_F(InodeTableTest, WhatFindsNoSlotIsNotGuarded) {
   GrantTable grants(*slots_, 3);
   InodeTable table(EntryOf(1).inode, &grants);

@@ -55,6 +55,7 @@ TEST(ParseCommandLine, Defaults) {
   EXPECT_EQ(options.hold_off.count(), 500);
   EXPECT_EQ(options.lease_idle.count(), 600);
   EXPECT_EQ(options.second_access.count(), 0);
+  EXPECT_FALSE(options.grace) << "the program decides";
   EXPECT_EQ(options.memory_bytes, 256ULL << 20);
   EXPECT_TRUE(options.admission);
   EXPECT_EQ(options.read_ahead_bytes, 1ULL << 20);
@@ -68,7 +69,7 @@ TEST(ParseCommandLine, EveryOption) {
   const auto line = Parse(
       {"-f", "/s", "-o", "cache_dir=/c/../d,cache_size=16M,lease=o2dlm,dlmfs=/dlm2/,max_leases=1000000", "/m",
        "-omax_staleness_ms=0,recall_deadline_ms=100,lease_idle_s=0,second_access_s=86400,fcntl=node,"
-       "admission=0,memory=64M,read_ahead=0",
+       "admission=0,memory=64M,read_ahead=0,grace_s=3600",
        "-o", R"(metrics=localhost:9100,log=/l\,1,log_level=debug,ro,allow_other,fsname=a\,b)"});
   ASSERT_TRUE(line.ok()) << line.status().ToString();
   const MountOptions& options = line->options;
@@ -81,6 +82,7 @@ TEST(ParseCommandLine, EveryOption) {
   EXPECT_EQ(options.recall_deadline.count(), 100);
   EXPECT_EQ(options.lease_idle.count(), 0);
   EXPECT_EQ(options.second_access.count(), 86'400);
+  EXPECT_EQ(options.grace, std::chrono::seconds(3600));
   EXPECT_EQ(options.memory_bytes, 64ULL << 20);
   EXPECT_FALSE(options.admission);
   EXPECT_EQ(options.read_ahead_bytes, 0U);
@@ -89,6 +91,23 @@ TEST(ParseCommandLine, EveryOption) {
   EXPECT_EQ(options.log_level, log::Level::kDebug);
   EXPECT_TRUE(options.read_only);
   EXPECT_THAT(options.libfuse_options, ElementsAre("ro", "allow_other", R"(fsname=a\,b)", "subtype=ocfsgw"));
+}
+
+TEST(ParseCommandLine, FastTrees) {
+  const auto trees = [](const std::string& option) {
+    const auto options = ParseList(option);
+    EXPECT_TRUE(options.ok()) << options.status().ToString();
+    return options.ok() ? options->fast : std::vector<std::string>{};
+  };
+  EXPECT_THAT(trees("allow_other"), ElementsAre());
+  EXPECT_THAT(trees("fast=/"), ElementsAre(""));
+  EXPECT_THAT(trees("fast=/a"), ElementsAre("a"));
+  EXPECT_THAT(trees("fast=//a//b/:/ab:/a b"), ElementsAre("a/b", "ab", "a b"));
+  EXPECT_THAT(trees(R"(fast=/a\:b:/c\:,ro)"), ElementsAre("a:b", "c:"));
+  EXPECT_THAT(trees(R"(fast=/a\:b:/c\,d)"), ElementsAre("a:b", "c,d"));
+  EXPECT_THAT(trees("fast=/1:/2:/3:/4:/5:/6:/7:/8").size(), kFastTreesMax);
+  EXPECT_TRUE(ParseList("fast=/,local_lock=flock")->local_flock);
+  EXPECT_FALSE(ParseList("fast=/,local_lock=none")->local_flock);
 }
 
 TEST(ParseCommandLine, LeaseModesAndLogLevels) {
@@ -177,13 +196,25 @@ TEST(ParseCommandLine, RefusesEachWithItsLine) {
       {"recall_deadline_ms=600001", "recall_deadline_ms=600001: not a whole number from 100 to 600000"},
       {"max_staleness_ms=600001", "max_staleness_ms=600001: not a whole number from 0 to 600000"},
       {"lease_idle_s=86401", "lease_idle_s=86401: not a whole number from 0 to 86400"},
+      {"grace_s=3601", "grace_s=3601: not a whole number from 0 to 3600"},
       {"second_access_s=1s", "second_access_s=1s: not a whole number from 0 to 86400"},
       {"fcntl=all", "fcntl=all: not one of node, cluster"},
       {"fcntl=cluster,lease=none",
        "fcntl=cluster needs the lock manager of OCFS2: use lease=o2dlm or lease=auto with it"},
       {"fcntl=cluster,lease=local",
        "fcntl=cluster needs the lock manager of OCFS2: use lease=o2dlm or lease=auto with it"},
-      {"fast=/sub", "fast=/sub: not implemented at present"},
+      {"fast=sub", "fast=sub: 'sub' does not begin with a slash: paths are those of SOURCE, which is /"},
+      {"fast=/a/../b", "fast=/a/../b: '..' must not be in it"},
+      {"fast=/a:/b:/a/c", "fast=/a:/b:/a/c: /a and /a/c are within one another: give the outer one"},
+      {"fast=/:/a", "fast=/:/a: / and /a are within one another: give the outer one"},
+      {"fast=/1:/2:/3:/4:/5:/6:/7:/8:/9", "fast=/1:/2:/3:/4:/5:/6:/7:/8:/9: more than 8 trees"},
+      {"fast=/,fcntl=cluster",
+       "fcntl=cluster and fast= contradict each other: the locks of a fast tree hold on this node only; give "
+       "one "
+       "of them"},
+      {"fast=/,lease=none", "fast= means nothing with lease=none: leave one of them out"},
+      {"local_lock=flock", "local_lock= is about fast trees: give fast= with it"},
+      {"fast=/,local_lock=all", "local_lock=all: not one of none, flock"},
       {"metrics=9100", "metrics=9100: not ADDR:PORT with an IPv4 address, an [IPv6] address or localhost"},
       {"metrics=0.0.0.0:0", "metrics=0.0.0.0:0: the port is not a whole number from 1 to 65535"},
       {"log_level=trace", "log_level=trace: not one of debug, info, warning, error"},
@@ -207,7 +238,7 @@ TEST(ParseCommandLine, RefusesEachWithItsLine) {
       {"cache_dir=/s/rc/cache", "cache_dir=/s/rc/cache: inside /s/rc, it has to be elsewhere"},
       {"cache_dir=/m/nt", "cache_dir=/m/nt: inside /m/nt, it has to be elsewhere"},
       {"log=/m/nt/log", "log=/m/nt/log: inside /m/nt, it has to be elsewhere"},
-      {"a\\b", "-o a\\b: a backslash stands only before a comma or a backslash"},
+      {"a\\b", "-o a\\b: a backslash stands only before a comma, a colon or a backslash"},
   };
   for (const auto& [list, line] : cases) {
     EXPECT_EQ(Refusal(list), line);

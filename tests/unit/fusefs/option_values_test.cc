@@ -14,9 +14,9 @@ TEST(SplitOptionList, KnowsEscapes) {
   EXPECT_THAT(*SplitOptionList("a,,b=c,"), ElementsAre("a", "b=c"));
   EXPECT_THAT(*SplitOptionList(R"(log=/a\,b,c=\\)"), ElementsAre("log=/a,b", R"(c=\)"));
   EXPECT_EQ(SplitOptionList(R"(log=/a\040b)").status().ToString(),
-            R"(-o log=/a\040b: a backslash stands only before a comma or a backslash)");
+            R"(-o log=/a\040b: a backslash stands only before a comma, a colon or a backslash)");
   EXPECT_EQ(SplitOptionList(R"(ro\)").status().ToString(),
-            R"(-o ro\: a backslash stands only before a comma or a backslash)");
+            R"(-o ro\: a backslash stands only before a comma, a colon or a backslash)");
 }
 
 TEST(SplitOptionList, UndoesEscapeOption) {

@@ -64,6 +64,37 @@ TEST_F(LeaseSlotsTest, RecallWhileAcquiringGivesBackAtOnceAndIsNotTold) {
   EXPECT_EQ(slots.used(), 0U);
 }
 
+TEST_F(LeaseSlotsTest, AFollowerSharesTheHoldAndOutlivesItsLeader) {
+  constexpr InodeId kOther{8, 1};
+  const auto leader = Held();
+  const auto follower = slots.Begin(kOther);
+  ASSERT_TRUE(slots.Follow(follower, leader));
+  EXPECT_EQ(alive, 1);
+  slots.Release(leader);
+  EXPECT_EQ(alive, 1) << "the follower needs it";
+  EXPECT_FALSE(slots.HasLeavingFollowers(kInode));
+  EXPECT_EQ(slots.Recall(leader), std::nullopt) << "released";
+  EXPECT_TRUE(slots.HasLeavingFollowers(kInode));
+  EXPECT_FALSE(slots.HasLeavingFollowers(kOther));
+  ASSERT_EQ(slots.Followers(leader), std::vector{follower});
+  EXPECT_EQ(slots.Recall(follower), kOther);
+  slots.Release(follower);
+  EXPECT_EQ(alive, 0);
+  EXPECT_TRUE(slots.Followers(leader).empty());
+  EXPECT_FALSE(slots.HasLeavingFollowers(kInode));
+}
+
+TEST_F(LeaseSlotsTest, NobodyFollowsARecalledLeaseOrNone) {
+  const auto leader = Held();
+  const auto follower = slots.Begin(kInode);
+  EXPECT_FALSE(slots.Follow(follower, {99, 1}));
+  slots.Recall(leader);
+  EXPECT_FALSE(slots.Follow(follower, leader));
+  slots.Release(leader);
+  EXPECT_FALSE(slots.Follow(follower, leader));
+  EXPECT_EQ(alive, 0);
+}
+
 TEST_F(LeaseSlotsTest, RecallAllVoidsEverything) {
   const auto held = Held();
   const auto acquiring = slots.Begin(kInode);

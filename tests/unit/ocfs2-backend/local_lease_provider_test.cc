@@ -205,7 +205,34 @@ TEST_F(LocalLeaseTest, StopReleasesEverything) {
   EXPECT_TRUE(writer) << "no lease left";
   EXPECT_TRUE(provider_->Acquire(node).status().Is(StatusCode::kShutdown));
   EXPECT_TRUE(provider_->Barrier().Is(StatusCode::kShutdown));
-  EXPECT_TRUE(provider_->PinOpen(node).status().Is(StatusCode::kUnsupported));
+}
+
+TEST_F(LocalLeaseTest, APinKeepsWhatIsRemovedButHoldsUpNobody) {
+  const NodeRef node = File("f");
+  const LeaseKey key = Acquire(node);
+  auto pin = provider_->PinOpen(node);
+  auto another = provider_->PinOpen(node);
+  ASSERT_TRUE(pin.ok() && another.ok());
+  ASSERT_EQ(::unlink((dir_ / "f").c_str()), 0);
+  listener_.WaitForRecalls(1);
+  provider_->Release(key);
+  pin->reset();
+  const auto opened = backend_->Open(node, O_RDWR);  // nobody waits for the lease that was
+  ASSERT_TRUE(opened.ok()) << opened.status().ToString();
+  EXPECT_EQ((*opened)->Stat()->size, std::string("content").size());
+}
+
+TEST_F(LocalLeaseTest, WhatIsRemovedGoesWithItsLastPin) {
+  const NodeRef node = File("f");
+  const LeaseKey key = Acquire(node);
+  auto pin = provider_->PinOpen(node);
+  ASSERT_TRUE(pin.ok());
+  ASSERT_EQ(::unlink((dir_ / "f").c_str()), 0);
+  listener_.WaitForRecalls(1);
+  provider_->Release(key);
+  EXPECT_TRUE(backend_->Stat(node).ok());
+  pin->reset();
+  EXPECT_TRUE(backend_->Stat(node).status().IsErrno(ESTALE));
 }
 
 // Leases come and go in several threads while writers open the same files: nobody hangs, no recall comes

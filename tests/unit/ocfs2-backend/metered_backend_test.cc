@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "tests/unit/base/counted_duty.h"
 #include "tests/unit/ocfs2-backend/temp_dir.h"
 
 namespace ocfsgw::ocfs2 {
@@ -38,6 +39,32 @@ TEST(MeteredBackend, CountsOperationsErrorsAndBytes) {
   EXPECT_EQ(Metric(registry, "ocfsgw_backend_operations_total", "fstat"), 0);
   EXPECT_EQ(Metric(registry, "ocfsgw_backend_read_bytes_total"), 6);
   EXPECT_EQ(Metric(registry, "ocfsgw_backend_written_bytes_total"), 10);
+}
+
+TEST(MeteredBackend, EveryCallThatMayBlockSaysSo) {
+  const TempDir dir("/tmp");
+  MetricsRegistry registry;
+  MeteredBackend backend(OpenBackend(dir.path()), registry);
+  CountedDuty duty;
+  const auto root = backend.Root();
+  EXPECT_EQ(duty.Handed(), 0) << "known without a call";
+
+  auto created = backend.Create(root, "file", 0644, O_RDWR, {});
+  ASSERT_TRUE(created.ok());
+  EXPECT_EQ(duty.Handed(), 1);
+  EXPECT_TRUE(backend.Lookup(root, "file").ok());
+  EXPECT_EQ(duty.Handed(), 1);
+  EXPECT_TRUE(backend.Stat(created->found.node).ok());
+  EXPECT_EQ(duty.Handed(), 1);
+  std::array<std::byte, 10> bytes{};
+  EXPECT_TRUE(created->file->Write(0, bytes, false).ok());
+  EXPECT_EQ(duty.Handed(), 1);
+  EXPECT_TRUE(created->file->Read(0, bytes).ok());
+  EXPECT_EQ(duty.Handed(), 1);
+  created->file.reset();
+  EXPECT_EQ(duty.Handed(), 1) << "a file that was removed is wiped when it is closed";
+  EXPECT_TRUE(backend.Unlink(root, "file").ok());
+  EXPECT_EQ(duty.Handed(), 1);
 }
 
 }  // namespace

@@ -130,6 +130,25 @@ TEST_F(O2dlmLeaseProviderTest, HoldsMUntilReleasedAndTellsOfARecall) {
   EXPECT_FALSE(IsHeld(LockKind::kMeta, node));
 }
 
+TEST_F(O2dlmLeaseProviderTest, ARootsRecallIsThatOfItsTree) {
+  const NodeRef root = MakeInode(1), member = MakeInode(2), other = MakeInode(3);
+  const auto grant = provider_->Acquire(root);
+  ASSERT_TRUE(grant.ok()) << grant.status().ToString();
+  const auto key = provider_->AcquireUnder(grant->key, member);
+  ASSERT_TRUE(key.ok()) << key.status().ToString();
+  EXPECT_FALSE(IsHeld(LockKind::kMeta, member)) << "it costs no lock";
+  ASSERT_TRUE(Acquire(other).ok());
+  provider_->Release(grant->key);
+  EXPECT_TRUE(IsHeld(LockKind::kMeta, root)) << "for the member";
+  Recall(root);
+  EXPECT_EQ(listener_.recalled(), std::vector<InodeId>{member->id()});
+  EXPECT_TRUE(IsHeld(LockKind::kMeta, root));
+  EXPECT_TRUE(Acquire(root).Is(StatusCode::kBusy)) << "it would wait for the member's end";
+  EXPECT_TRUE(provider_->AcquireUnder(grant->key, other).status().Is(StatusCode::kBusy));
+  provider_->Release(*key);
+  EXPECT_FALSE(IsHeld(LockKind::kMeta, root));
+}
+
 // The other order is a deadlock with every O_DIRECT writer: it has W and wants M.
 TEST_F(O2dlmLeaseProviderTest, WaitsForMWithWHeld) {
   const NodeRef node = MakeInode(1);
