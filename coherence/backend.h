@@ -64,6 +64,9 @@ class BackendFile {
   virtual ~BackendFile() = default;
   /// Fewer bytes than asked for only at the end of the file.
   virtual Result<size_t> Read(uint64_t offset, std::span<std::byte> into) = 0;
+  /// Has this node's kernel forget the clean pages it keeps of the file and nobody has mapped: later reads
+  /// are of what the file system has. A hint, without an error.
+  virtual void ForgetPages() {}
   /// Writes all of it or fails. A short write (full disk) is returned as the number of bytes written, if it
   /// is not 0. `append`: at the end of the file, wherever that is, in one atomic step; `offset` does not
   /// count then.

@@ -17,6 +17,16 @@ using cache::kBlockBytes;
 /// A read whose lease goes away under it is done again so often before it is answered without one.
 constexpr int kReadAttempts = 8;
 
+/// Call under a lease, before the backend is read. The writer that recalled the lease before may have had
+/// this node forget its pages and then written past them (O_DIRECT): what somebody read here in between is
+/// old. While a lease is held no writer is at that point.
+void ForgetOldPages(Inode& inode, BackendFile& backing) {
+  const uint64_t due = inode.forgets_due.load();
+  if (inode.forgets_done.load() == due) return;
+  backing.ForgetPages();
+  inode.forgets_done.store(due);  // not before: another reader would take them for forgotten
+}
+
 /// O_TRUNC comes as a change of its own, O_APPEND with every write: a descriptor with O_APPEND would append
 /// what the kernel writes back from a mapping, too. O_DIRECT is between application and kernel.
 int BackendFlags(int flags) { return flags & ~(O_TRUNC | O_APPEND | O_DIRECT); }
@@ -171,6 +181,7 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
   }
   if (!block) {
     OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+    ForgetOldPages(*file.inode(), *backing);
     std::string bytes(block_bytes, '\0');
     OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(begin, std::as_writable_bytes(std::span(bytes))));
     metrics_.blocks_from_backend.Add();

@@ -86,11 +86,13 @@ struct Inode {
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
   std::vector<std::shared_ptr<BlockRead>> block_reads GUARDED_BY(mutex);  ///< At most one each FUSE worker.
   std::atomic<uint64_t> block_reads_ended{0};  ///< Counts what has left `block_reads`.
-  KernelSize kernel_size GUARDED_BY(mutex);    ///< Of a regular file.
-  LinkCount links;                             ///< Of what is no directory.
-  NameRefusals refusals GUARDED_BY(mutex);     ///< Of a directory.
-  uint64_t hurried GUARDED_BY(mutex) = 0;      ///< Up to this mark false names are being taken back first.
-  bool reviving GUARDED_BY(mutex) = false;     ///< Somebody compares its names, see CoherentFs::ReviveNames.
+  /// How often its backend's pages had to be forgotten when a lease was granted, and of these have been.
+  std::atomic<uint64_t> forgets_due{0}, forgets_done{0};
+  KernelSize kernel_size GUARDED_BY(mutex);  ///< Of a regular file.
+  LinkCount links;                           ///< Of what is no directory.
+  NameRefusals refusals GUARDED_BY(mutex);   ///< Of a directory.
+  uint64_t hurried GUARDED_BY(mutex) = 0;    ///< Up to this mark false names are being taken back first.
+  bool reviving GUARDED_BY(mutex) = false;   ///< Somebody compares its names, see CoherentFs::ReviveNames.
 
   /// When it was made, if the file system knows; not set: nobody has asked it yet.
   std::optional<std::optional<FileTime>> birth GUARDED_BY(mutex);

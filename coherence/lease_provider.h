@@ -94,6 +94,10 @@ class LeaseProvider {
   /// listener.
   virtual Status Barrier() = 0;
 
+  /// Whether the file system below may keep pages from before the last write, until a later one
+  /// (BackendFile::ForgetPages). Not while a lease is held from before they were read.
+  virtual bool KeepsOldPages() const { return false; }
+
   /// Tick of the coarsest writer's clock plus allowed clock skew between nodes: how long a stamp stays racy.
   virtual int64_t StampGuardNs() const = 0;
 };

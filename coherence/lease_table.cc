@@ -295,6 +295,7 @@ void LeaseTable::Acquire(const InodePtr& inode) {
       distrusted = i.recalled && stamp == i.stamp && !same_tree;
       i.distrusted = distrusted;
       i.stamp = stamp;
+      if (i.recalled && !same_tree && provider_->KeepsOldPages()) i.forgets_due.fetch_add(1);
       i.recalled = false;
       i.salt = HashMix(session_, next_salt_.fetch_add(1, std::memory_order_relaxed)) | 1;
       i.was_racy = i.distrusted || i.stamp.RacyAt(clock_.WallNowNs(), provider_->StampGuardNs());

@@ -82,6 +82,7 @@ class O2dlmLeaseProvider final : public coherence::LeaseProvider {
   Result<std::unique_ptr<coherence::AppendLock>> LockAppends(const coherence::NodeRef& node) override;
   Status Barrier() override { return recalls_.Barrier(); }
   int64_t StampGuardNs() const override;
+  bool KeepsOldPages() const override { return true; }
 
  private:
   static constexpr size_t kBadLocksMax = 3;

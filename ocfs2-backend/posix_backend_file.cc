@@ -67,6 +67,8 @@ Result<size_t> PosixFile::Read(uint64_t offset, std::span<std::byte> into) {
   return done;
 }
 
+void PosixFile::ForgetPages() { ::posix_fadvise(fd(), 0, 0, POSIX_FADV_DONTNEED); }
+
 Result<size_t> PosixFile::Write(uint64_t offset, std::span<const std::byte> from, bool append) {
   size_t done = 0;
   while (done < from.size()) {

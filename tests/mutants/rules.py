@@ -133,6 +133,9 @@ MUTANTS = [
     Mutant("recalls-remembered", "that a writer recalled an inode is known when it is met again",
            (Edit(TABLE, "void LeaseTable::RememberRecall(", "if (!inode.recalled && !inode.hold_off.ever()) return;", "if (inode.id().ino != 0) return;"),),
            (state("CoherentFsTest.*:ProtocolRules.*"),)),
+    Mutant("old-pages", "after a writer OCFS2's own pages are forgotten before the backend is read",
+           (Edit(TABLE, "void LeaseTable::Acquire(", "i.forgets_due.fetch_add(1);", "i.forgets_due.fetch_add(0);"),),
+           (state("ProtocolRules.*"),)),
     # --- deadlocks
     Mutant("pages-in-flight", "invalidations leave out the pages of requests in flight",
            (Edit(TABLE, "LeaseTable::Note(", "Complement(inode.in_flight)", "Complement({})"),),

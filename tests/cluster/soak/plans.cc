@@ -41,7 +41,7 @@ Writes Joined(Writes a, const Writes& b) {
 }  // namespace
 
 Client::Step Client::WriteBlock(Object& o, const std::string& operation) {
-  const std::string value = std::to_string(world_.next_value++);
+  const std::string value = BlockValue(world_.next_value++, operation == "direct_write");
   return {.request =
               [&o, operation, value](const Place& place) {
                 return operation + " " + place.Path(o.path) + " " + std::to_string(o.offset) + " " + value;

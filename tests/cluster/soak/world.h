@@ -20,10 +20,19 @@ struct Place {
   bool gateway = false;
   std::string Path(const std::string& name) const;
   uint32_t id() const { return static_cast<uint32_t>(node) * 2 + (gateway ? 1 : 0); }
+  static uint32_t NodeOf(uint32_t id) { return id / 2; }
 };
 
 /// Registers and their values, as a write in the history has them.
 using Writes = std::vector<std::pair<std::string, Words>>;
+
+/// What a block is filled with says how it was written.
+inline std::string BlockValue(uint64_t number, bool direct) {
+  return std::to_string(2 * number + (direct ? 1 : 0));
+}
+inline bool IsDirectWrite(const history::Operation& write) {
+  return write.object.starts_with("block:") && (write.values.back().back() - '0') % 2 == 1;
+}
 
 /// Something with registers of its own, changed by one client at a time.
 ///

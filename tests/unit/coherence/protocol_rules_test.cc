@@ -60,6 +60,7 @@ class ScriptedProvider final : public LeaseProvider {
   }
   Status Barrier() override { return Status::Ok(); }
   int64_t StampGuardNs() const override { return 0; }
+  bool KeepsOldPages() const override { return true; }
 
   uint32_t grants() const { return grants_; }
   std::function<void()> while_granting = [] {};
@@ -83,13 +84,16 @@ class AtOnce final : public Executor {
 /// A file whose reads the test can look into.
 class ScriptedFile final : public BackendFile {
  public:
-  explicit ScriptedFile(std::function<std::string()> read) : read_(std::move(read)) {}
+  explicit ScriptedFile(
+      std::function<std::string()> read, std::function<void()> forget = [] {})
+      : read_(std::move(read)), forget_(std::move(forget)) {}
   Result<size_t> Read(uint64_t, std::span<std::byte> into) override {
     const std::string bytes = read_();
     const size_t n = std::min(bytes.size(), into.size());
     std::memcpy(into.data(), bytes.data(), n);
     return n;
   }
+  void ForgetPages() override { forget_(); }
   Result<size_t> Write(uint64_t, std::span<const std::byte>, bool) override { return NoSys(); }
   Status Sync(bool) override { return NoSys(); }
   Status Flush() override { return NoSys(); }
@@ -100,6 +104,7 @@ class ScriptedFile final : public BackendFile {
  private:
   static Status NoSys() { return Status::FromErrno(ENOSYS); }
   const std::function<std::string()> read_;
+  const std::function<void()> forget_;
 };
 
 /// One gateway whose kernel and provider the test plays itself, with a file "a" on the volume.
@@ -307,6 +312,29 @@ TEST_F(ProtocolRules, WhatWasNotReadEntirelyUnderTheLeaseIsNotStored) {
 
 // Nothing is read under the lease that distrusts the stamp: what an earlier one stored must not wait for a
 // later one that trusts it again.
+// The node's own page cache may have been filled between an O_DIRECT writer's lock and its write.
+TEST_F(ProtocolRules, ThePagesOfTheNodeAreForgottenOnceAfterAWriter) {
+  OpenFile file(inode_, O_RDONLY,
+                std::make_unique<ScriptedFile>(
+                    [this] {
+                      events_.push_back("read");
+                      return "one";
+                    },
+                    [this] { events_.push_back("forget pages"); }),
+                nullptr);
+  const auto read = [&] { ASSERT_TRUE(fs_->Read(file, 0, 10, [](auto) {}).ok()); };
+  for (uint32_t lease = 1; lease <= 2; ++lease) {
+    events_.clear();
+    read();
+    store_.DropInode(inode_->id());
+    read();
+    EXPECT_EQ(events_, lease == 1 ? (Events{"read", "read"}) : (Events{"forget pages", "read", "read"}));
+    EXPECT_EQ(provider_.grants(), lease);
+    table_->OnRecall(inode_->id(), {1, lease});
+    kernel_.GiveBack();
+  }
+}
+
 TEST_F(ProtocolRules, WhatIsStoredUnderAStampThatProvesNothingIsDropped) {
   clock_.Advance(std::chrono::seconds(1));
   SimMachineOptions options;
