@@ -59,8 +59,12 @@ Client::Step Client::WriteFile(Object& o, const std::string& operation, size_t k
   const auto added = Pattern(add, seed);
   content.insert(content.end(), added.begin(), added.end());
   const std::string size = std::to_string(content.size());
-  Words sizes = operation == "rewrite" ? Words{"0", size} : Words{size};
-  const Writes writes{{o.Register("content"), {kAnything, HashOf(content)}}, {o.Register("size"), sizes}};
+  Words sizes{size}, contents{kAnything, HashOf(content)};
+  if (operation == "rewrite") {  // empty first, as after some truncations, too: a value like any other
+    sizes.insert(sizes.begin(), "0");
+    contents.insert(contents.begin(), HashOf({}));
+  }
+  const Writes writes{{o.Register("content"), contents}, {o.Register("size"), sizes}};
   return {.request =
               [&o, operation, keep, add, seed](const Place& place) {
                 return operation + " " + place.Path(o.path) + " " +
