@@ -48,6 +48,8 @@ constexpr int kHoldOffGrowth = 60;
 /// Descriptors for everything but leases: open files, RocksDB, sockets, threads' clones of /dev/fuse.
 constexpr rlim_t kDescriptorReserve = 2048;
 
+constexpr std::chrono::milliseconds kReaderWatch(100);
+
 /// What the page store's index and eviction policy take for a block of a large file, at most: docs/CACHE.md.
 constexpr uint64_t kIndexBytesPerBlock = 165;
 
@@ -224,11 +226,22 @@ Status Gateway::Connect(const coherence::InodePtr& root, const std::string& tree
   return connection.session->Start();
 }
 
+void Gateway::WatchReaders() {
+  for (const auto& connection : connections_) {
+    if (connection->context->readers.CallIfStuck()) {
+      log::Debug("{}: a request that is answered from memory takes long; another thread receives the next",
+                 options_.mountpoint);
+    }
+  }
+  timers_.PostAfter(kReaderWatch, [this] { WatchReaders(); });
+}
+
 void Gateway::StartPulse() {
   if (shared_ != nullptr) pulse_ = std::make_unique<Pulse>(leases_.provider.get(), timers_, *shared_);
 }
 
 Status Gateway::Serve() {
+  WatchReaders();
   const Status status = WaitForEnd();
   if (shared_ == nullptr) {
     for (const auto& connection : connections_) connection->session->Cut();

@@ -75,6 +75,9 @@ class Gateway {
   void MakeLeaseTable();
   /// Mounts one more, and begins to serve it.
   Status Connect(const coherence::InodePtr& root, const std::string& tree, bool fast, bool over_dead);
+  /// Again and again, on the timers' thread: looks for workers that block while nobody else waits for
+  /// requests.
+  void WatchReaders();
   /// Waits for the end of all connections, or tells them to stop on SIGTERM or SIGINT.
   Status WaitForEnd();
   void StopSessions(int signals);

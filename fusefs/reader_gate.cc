@@ -15,6 +15,12 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 ReaderGate::~ReaderGate() = default;
 
 bool ReaderGate::Enter() {
+  if (!Admit()) return false;
+  begun_.fetch_add(1);
+  return true;
+}
+
+bool ReaderGate::Admit() {
   if (thread_duty == this) {
     thread_duty = nullptr;
     return true;
@@ -56,6 +62,7 @@ bool ReaderGate::MayPoll() {
 }
 
 void ReaderGate::Leave(Received received) {
+  ended_.fetch_add(1);
   if (!received.polled_in_vain) {
     if (in_vain_in_a_row_.load(kRelaxed) > 0) in_vain_in_a_row_.store(0, kRelaxed);
   } else if (in_vain_in_a_row_.fetch_add(1, kRelaxed) + 1 >= kInVain) {
@@ -76,15 +83,31 @@ void ReaderGate::Leave(Received received) {
     thread_duty = this;
     return;
   }
-  Leave();
+  Withdraw();
+}
+
+void ReaderGate::Leave() {
+  ended_.fetch_add(1);
+  Withdraw();
 }
 
 void ReaderGate::HandOver() {
   quick_in_a_row_.store(0, kRelaxed);
-  Leave();
+  Withdraw();
 }
 
-void ReaderGate::Leave() {
+bool ReaderGate::CallIfStuck() {
+  const uint64_t begun = begun_.load();
+  if (begun_before_.exchange(begun) != begun || ended_.load() != begun) return false;
+  MutexLock lock(mutex_);
+  if (parked_.empty()) return false;
+  ++readers_;
+  sem_post(&parked_.back()->called);
+  parked_.pop_back();
+  return true;
+}
+
+void ReaderGate::Withdraw() {
   Place* place = nullptr;
   {
     MutexLock lock(mutex_);

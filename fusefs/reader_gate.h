@@ -23,7 +23,8 @@ namespace ocfsgw::fusefs {
 /// alone waits, and stays the one who does while it answers; AboutToBlock makes it call another. It polls for
 /// a moment before it sleeps, as to be woken takes longer than most applications take to ask again (much
 /// longer where an idle processor is given back to a hypervisor); if that does not pay, seldom. If requests
-/// come faster than one worker answers them, all wait again for a time.
+/// come faster than one worker answers them, all wait again for a time. Should it block without AboutToBlock,
+/// which is a fault, CallIfStuck calls another, late.
 ///
 /// Thread-safe; the mutex is a leaf.
 class ReaderGate final : public DutyHandover {
@@ -56,6 +57,9 @@ class ReaderGate final : public DutyHandover {
   void Leave(Received received);
   /// Call after a wait that has brought none.
   void Leave();
+  /// To be called again and again. Calls a parked worker if nobody waits, and nobody has come or gone since
+  /// the last call; whether it has.
+  bool CallIfStuck();
   /// As many as a machine's processors can use: those there are, from 2 to 8.
   static size_t ReadersForThisMachine();
 
@@ -69,11 +73,16 @@ class ReaderGate final : public DutyHandover {
   };
 
   void HandOver() override;
+  bool Admit();
+  /// One less that waits or has the duty; calls another if it was the last.
+  void Withdraw();
 
   const size_t readers_max_;
   std::atomic<int> quick_in_a_row_{0};  // below 0 while there is a crowd
   std::atomic<int> at_once_in_a_row_{0};
-  std::atomic<int> in_vain_in_a_row_{0};  // below 0: polls left out
+  std::atomic<int> in_vain_in_a_row_{0};       // below 0: polls left out
+  std::atomic<uint64_t> begun_{0}, ended_{0};  // waits for a request
+  std::atomic<uint64_t> begun_before_{0};      // CallIfStuck
   Mutex mutex_;
   size_t readers_ GUARDED_BY(mutex_) = 0;          // those that wait, or have been called to
   std::vector<Place*> parked_ GUARDED_BY(mutex_);  // the latest last

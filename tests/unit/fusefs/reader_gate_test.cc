@@ -135,6 +135,18 @@ TEST_F(ReaderGateCalm, WhoBlocksCallsAnother) {
   gate_.Leave();
 }
 
+TEST_F(ReaderGateCalm, WhoBlocksAndDoesNotSaySoIsFoundOut) {
+  EXPECT_FALSE(gate_.CallIfStuck()) << "it may have come this very moment";
+  ASSERT_TRUE(gate_.Enter());
+  gate_.Leave(kQuick);
+  EXPECT_FALSE(gate_.CallIfStuck()) << "another request than at the last call";
+  ASSERT_FALSE(other_->reads());
+  EXPECT_TRUE(gate_.CallIfStuck());
+  EXPECT_TRUE(Soon([&] { return other_->reads(); }));
+  EXPECT_FALSE(gate_.CallIfStuck());
+  EXPECT_FALSE(gate_.CallIfStuck()) << "it waits for requests, nothing is stuck";
+}
+
 TEST_F(ReaderGateCalm, ARequestOfAnotherKindCallsAnother) {
   ASSERT_TRUE(gate_.Enter());
   gate_.Leave({.quick = false, .waited = true});
