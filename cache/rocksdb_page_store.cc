@@ -10,7 +10,6 @@
 #include <thread>
 #include <utility>
 
-#include "base/blocking.h"
 #include "cache/disk_probe.h"
 #include "cache/replacement_eviction.h"
 #include "cache/store_state.h"
@@ -161,7 +160,6 @@ bool RocksdbPageStore::Impl::Read(const RecordKey& key, StampHash stamp, const R
     std::copy_n(queued->data(), length, into.data());
     return true;
   }
-  AboutToBlock();
   HeaderBytes header;
   rocksdb::PinnableSlice record;
   const rocksdb::Status status = segment->ReadInto(key, &header, into, &record);

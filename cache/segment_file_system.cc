@@ -1,10 +1,16 @@
 #include "cache/segment_file_system.h"
 
+#include <fcntl.h>
+#include <sys/uio.h>
+
 #include <array>
 #include <cassert>
 #include <cstdint>
 #include <cstring>
 #include <utility>
+
+#include "base/blocking.h"
+#include "base/unique_fd.h"
 
 namespace ocfsgw::cache {
 
@@ -73,10 +79,13 @@ DirectRead::DirectRead(std::string_view key, std::span<char> head, std::span<cha
 
 DirectRead::~DirectRead() { current = nullptr; }
 
-/// A file that is read from where DirectRead says.
+/// A file that is read from where DirectRead says, and by a thread with a duty at first from the kernel's
+/// memory.
 class TableFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
  public:
-  using FSRandomAccessFileOwnerWrapper::FSRandomAccessFileOwnerWrapper;
+  /// `same`: the same file again, or none.
+  TableFile(std::unique_ptr<rocksdb::FSRandomAccessFile> file, UniqueFd same)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)), same_(std::move(same)) {}
   rocksdb::IOStatus Read(uint64_t offset, size_t bytes, const rocksdb::IOOptions& options,
                          rocksdb::Slice* result, char* scratch,
                          rocksdb::IODebugContext* debug) const override {
@@ -84,10 +93,26 @@ class TableFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
       current->done_ = true;
       return rocksdb::IOStatus::Aborted("read by DirectRead");
     }
-    return target()->Read(offset, bytes, options, result, scratch, debug);
+    return ReadBelow(offset, bytes, options, result, scratch, debug);
   }
 
  private:
+  rocksdb::IOStatus ReadBelow(uint64_t offset, size_t bytes, const rocksdb::IOOptions& options,
+                              rocksdb::Slice* result, char* scratch, rocksdb::IODebugContext* debug) const {
+    if (thread_duty != nullptr && ReadWithoutWaiting(offset, {scratch, bytes})) {
+      *result = {scratch, bytes};
+      return rocksdb::IOStatus::OK();
+    }
+    AboutToBlock();
+    return target()->Read(offset, bytes, options, result, scratch, debug);
+  }
+  /// False: not all of it is in the kernel's memory, or the kernel cannot tell.
+  bool ReadWithoutWaiting(uint64_t offset, std::span<char> into) const {
+    const iovec part{into.data(), into.size()};
+    return same_ && ::preadv2(same_.get(), &part, 1, static_cast<off_t>(offset), RWF_NOWAIT) ==
+                        static_cast<ssize_t>(into.size());
+  }
+
   /// False: the block at `offset` has something else, or cannot be read; RocksDB may find out.
   bool ReadValue(DirectRead* read, uint64_t offset, size_t block_bytes, const rocksdb::IOOptions& options,
                  rocksdb::IODebugContext* debug) const {
@@ -99,7 +124,7 @@ class TableFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
     }
     const auto read_all = [&](uint64_t from, std::span<char> into) {
       rocksdb::Slice got;
-      if (!target()->Read(from, into.size(), options, &got, into.data(), debug).ok() ||
+      if (!ReadBelow(from, into.size(), options, &got, into.data(), debug).ok() ||
           got.size() != into.size()) {
         return false;
       }
@@ -116,6 +141,8 @@ class TableFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
     std::memcpy(read->head_.data(), head.data() + head_bytes - read->head_.size(), read->head_.size());
     return true;
   }
+
+  const UniqueFd same_;
 };
 
 rocksdb::FlushBlockPolicy* ValuesAlone::NewFlushBlockPolicy(const rocksdb::BlockBasedTableOptions& options,
@@ -139,9 +166,13 @@ rocksdb::IOStatus SegmentFileSystem::NewRandomAccessFile(const std::string& path
                                                          const rocksdb::FileOptions& options,
                                                          std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
                                                          rocksdb::IODebugContext* debug) {
+  AboutToBlock();
   rocksdb::IOStatus status = FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
   if (status.ok()) {
-    *file = std::make_unique<TableFile>(std::move(*file));
+    // What is no file of the kernel's, as in tests of faults, is read as it says.
+    const bool is_file = target() == rocksdb::FileSystem::Default().get();
+    *file = std::make_unique<TableFile>(std::move(*file),
+                                        UniqueFd(is_file ? ::open(path.c_str(), O_RDONLY | O_CLOEXEC) : -1));
   }
   return status;
 }

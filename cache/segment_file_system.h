@@ -48,10 +48,11 @@ class ValuesAlone final : public rocksdb::FlushBlockPolicyFactory {
                                                  const rocksdb::BlockBuilder& builder) const override;
 };
 
-/// What RocksDB reads and writes segments through: its files can be read by DirectRead, and it does without
-/// OPTIONS files. RocksDB writes, re-reads and compares an OPTIONS file of all column families whenever one
-/// is created or dropped, most of the time that takes with 64 of them. It does without when the file cannot
-/// be made (DBOptions::fail_if_options_file_error), and we never read one.
+/// What RocksDB reads and writes segments through: its files can be read by DirectRead, whoever has a duty
+/// hands it over before he waits for the disk (base/blocking.h), and it does without OPTIONS files. RocksDB
+/// writes, re-reads and compares an OPTIONS file of all column families whenever one is created or dropped,
+/// most of the time that takes with 64 of them. It does without when the file cannot be made
+/// (DBOptions::fail_if_options_file_error), and we never read one.
 class SegmentFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   using FileSystemWrapper::FileSystemWrapper;

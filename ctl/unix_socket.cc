@@ -39,12 +39,6 @@ Status WithAddress(const std::string& path, const std::function<int(const sockad
 
 }  // namespace
 
-UniqueFd::~UniqueFd() {
-  if (fd_ >= 0) {
-    close(fd_);
-  }
-}
-
 Result<UniqueFd> BindUnixSocket(const std::string& path) {
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // The file gets the mode that the socket has when it is bound, less the umask (net/unix/af_unix.c,

@@ -86,9 +86,26 @@ bool PollUntil(int fd, std::chrono::steady_clock::time_point end) {
   return ready != 0;
 }
 
-/// Kinds of which the most frequent answers are from memory.
-bool IsQuick(uint32_t opcode) {
-  return opcode == FUSE_LOOKUP || opcode == FUSE_GETATTR || opcode == FUSE_OPEN || opcode == FUSE_RELEASE;
+/// A READ of so much is copied before another worker would be awake.
+constexpr uint32_t kQuickReadBytes = 64 * 1024;
+
+/// Of a kind of which the most frequent answers are from memory.
+bool IsQuick(const fuse_in_header& request, size_t bytes) {
+  switch (request.opcode) {
+    case FUSE_LOOKUP:
+    case FUSE_GETATTR:
+    case FUSE_OPEN:
+    case FUSE_RELEASE:
+      return true;
+    case FUSE_READ: {
+      fuse_read_in read{};
+      if (bytes < sizeof request + sizeof read) return false;
+      std::memcpy(&read, &request + 1, sizeof read);
+      return read.size <= kQuickReadBytes;
+    }
+    default:
+      return false;
+  }
 }
 
 /// Runs where a worker may be cancelled, and before libfuse has another one started: nothing may be handled
@@ -109,11 +126,13 @@ ssize_t Receive(int fd, void* buffer, size_t size, void* userdata) {
     return got;
   }
   const bool waited = std::chrono::steady_clock::now() - begin > kAtOnce;
-  auto& opcode = static_cast<fuse_in_header*>(buffer)->opcode;
+  auto& request = *static_cast<fuse_in_header*>(buffer);
+  auto& opcode = request.opcode;
   is_statx = opcode == kOpcodeStatx;
   if (is_statx) opcode = FUSE_GETATTR;
   if (opcode == FUSE_TMPFILE) opcode = FUSE_CREATE;
-  gate.Leave({.quick = IsQuick(opcode), .waited = waited, .polled_in_vain = in_vain});
+  gate.Leave(
+      {.quick = IsQuick(request, static_cast<size_t>(got)), .waited = waited, .polled_in_vain = in_vain});
   return got;
 }
 

@@ -1,35 +1,12 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <utility>
+
+#include "base/unique_fd.h"
 
 namespace ocfsgw::ocfs2 {
-
-/// Owns one file descriptor. Movable, closes on destruction; -1 = none.
-class UniqueFd {
- public:
-  UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  // close(2) is never repeated: on Linux the descriptor is gone even after EINTR.
-  ~UniqueFd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 /// Calls `call` until it does not fail with EINTR; returns what it returned.
 template <typename Call>
