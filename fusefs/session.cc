@@ -27,10 +27,6 @@
 namespace ocfsgw::fusefs {
 namespace {
 
-using std::chrono::steady_clock;
-
-constexpr std::chrono::seconds kSyncMax(1);
-
 void Init(void* userdata, fuse_conn_info* connection) {
   auto& context = *static_cast<MountContext*>(userdata);
   context.may_trust.store(MayTrust(*connection));
@@ -67,11 +63,12 @@ void Log(fuse_log_level level, const char* format, va_list arguments) {
 }
 
 /// Has what mappings have written, which is still in the kernel, sent to those who serve the mount, and waits
-/// until they have answered: syncfs of Linux 6.18 does not, for FUSE. No longer than kSyncMax, nor
-/// past the deadline, as applications may go on asking.
-void SyncMappings(const std::string& mountpoint, steady_clock::time_point deadline) {
+/// until they have answered: syncfs of Linux 6.18 does not, for FUSE. No longer than a second, as
+/// applications may go on asking.
+void SyncMappings(const std::string& mountpoint) {
   constexpr std::chrono::milliseconds kStep(1);
-  constexpr std::chrono::milliseconds kUnseen(100);  // where fusectl, which knows, is not mounted
+  constexpr int kSteps = 1000;
+  constexpr int kStepsUnseen = 100;  // where fusectl, which knows, is not mounted
   const int fd = open(mountpoint.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   syncfs(fd);
@@ -79,12 +76,10 @@ void SyncMappings(const std::string& mountpoint, steady_clock::time_point deadli
   const bool known = fstat(fd, &root) == 0;
   close(fd);
   const auto path = fmt::format("/sys/fs/fuse/connections/{}/waiting", minor(root.st_dev));
-  const auto begin = steady_clock::now();
-  const auto end = std::min(begin + kSyncMax, deadline);
-  while (steady_clock::now() < end) {
+  for (int step = 0; step < kSteps; ++step) {
     int waiting = 0;
     const bool seen = known && std::ifstream(path) >> waiting;
-    if (seen ? waiting == 0 : steady_clock::now() >= begin + kUnseen) return;
+    if (seen ? waiting == 0 : step == kStepsUnseen) return;
     std::this_thread::sleep_for(kStep);
   }
 }
@@ -210,7 +205,7 @@ Status Session::Start() {
   return Status::Ok();
 }
 
-void Session::AwaitUnused(steady_clock::time_point deadline, int interrupt_fd) {
+void Session::AwaitUnused(std::chrono::steady_clock::time_point deadline, int interrupt_fd) {
   using std::chrono::milliseconds;
   constexpr milliseconds kTry{100};
   std::array<pollfd, 2> ends = {{{ended_fd_, POLLIN, 0}, {interrupt_fd, POLLIN, 0}}};
@@ -218,10 +213,10 @@ void Session::AwaitUnused(steady_clock::time_point deadline, int interrupt_fd) {
   for (;;) {
     // Once unmounted here, what is mounted at the same place is somebody else's.
     if (!unmounted_ && MountId(mountpoint_) == mount_id_) {
-      SyncMappings(mountpoint_, deadline);  // where others have it mounted, it is out of reach afterwards
+      SyncMappings(mountpoint_);  // where others have it mounted, it is out of reach afterwards
       unmounted_ = umount2(mountpoint_.c_str(), 0) == 0;
     }
-    const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return;
     if (poll(ends.data(), ends.size(), static_cast<int>(std::min(left, kTry).count())) > 0) return;
     if (said) continue;
@@ -238,7 +233,7 @@ void Session::Stop() {
     log::Info("{} is unmounted, but in use elsewhere: cutting the connection", mountpoint_);
   } else if (umount2(mountpoint_.c_str(), 0) != 0) {
     log::Info("{} is in use; unmounting it lazily", mountpoint_);
-    SyncMappings(mountpoint_, steady_clock::time_point::max());
+    SyncMappings(mountpoint_);
   }
   // The connection lives on, also if the mount was propagated elsewhere. The serving thread may be about to
   // wait: repeat.
