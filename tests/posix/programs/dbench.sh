@@ -33,6 +33,8 @@ for side in bare gateway; do
   # It does not say by its exit status that operations failed.
   [ "$(grep -c '^Throughput ' "$scratch/$side.out")" -eq "${OCFSGW_DBENCH_CLIENTS:-3}" ] ||
     differs "a client without result on $side: $(grep -vE ' +[0-9]+ +[0-9.]+ +[0-9.]+$' "$scratch/$side.out" | tail -n 20)"
-  ! grep -iE 'fail|error|expected|warning' "$scratch/$side.out" "$scratch/$side.err" >"$scratch/errors" ||
+  # What clients start by is no matter of the file system; one that could not make it has a result all the same.
+  ! cat "$scratch/$side.out" "$scratch/$side.err" | grep -v 'barrier semaphore' |
+    grep -iE 'fail|error|expected|warning' >"$scratch/errors" ||
     differs "on $side: $(head -n 2 "$scratch/errors")"
 done
