@@ -1,15 +1,14 @@
 #include "bench/machine.h"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
-#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <thread>
+
+#include "base/mount_info.h"
 
 namespace ocfsgw::bench {
 namespace {
@@ -46,15 +45,8 @@ Machine ThisMachine() {
 std::string FileSystemOf(const std::string& directory) {
   struct stat st {};
   if (stat(directory.c_str(), &st) != 0) return {};
-  const std::string device = fmt::format("{}:{}", major(st.st_dev), minor(st.st_dev));
-  std::ifstream mounts("/proc/self/mountinfo");
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream words(line);
-    std::string id, parent, number;
-    words >> id >> parent >> number;
-    const size_t dash = line.find(" - ");
-    if (number == device && dash != std::string::npos)
-      return line.substr(dash + 3, line.find(' ', dash + 3) - dash - 3);
+  for (const auto& mount : ParseMountInfo(ReadMountInfo())) {
+    if (mount.device == st.st_dev) return mount.type;
   }
   return {};
 }

@@ -9,15 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <optional>
-#include <sstream>
 #include <thread>
-#include <vector>
 
+#include "base/mount_info.h"
 #include "fusefs/take_back.h"
 
 namespace ocfsgw::fusefs {
@@ -28,44 +27,18 @@ constexpr std::chrono::milliseconds kPoll{2};
 /// More than a guardian leaves in weeks; a bound all the same.
 constexpr int kLayersMax = 10'000;
 
-/// As the kernel writes paths in mountinfo.
-std::string Escaped(const std::string& path) {
-  std::string text;
-  for (const char c : path) {
-    if (c == ' ' || c == '\t' || c == '\n' || c == '\\') {
-      text += fmt::format("\\{:03o}", static_cast<unsigned>(c));
-    } else {
-      text += c;
-    }
-  }
-  return text;
-}
-
-/// The line of /proc/self/mountinfo about what is mounted at `path`, if it is a mount point: fields as in
-/// proc(5).
-std::optional<std::vector<std::string>> MountInfo(const std::string& path) {
-  struct statx stx {};
+/// What is mounted at `path`, if it is a mount point.
+std::optional<MountInfo> MountAt(const std::string& path) {
+  struct statx stx {};  // mountinfo has the number that is used again, MountId() the other
   const int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
   if (statx(AT_FDCWD, path.c_str(), flags, STATX_MNT_ID, &stx) != 0) return {};
-  std::ifstream file("/proc/self/mountinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (std::strtoull(line.c_str(), nullptr, 10) != stx.stx_mnt_id) continue;
-    std::istringstream words(line);
-    std::vector<std::string> fields;
-    for (std::string word; words >> word;) fields.push_back(word);
-    if (fields.size() > 6 && fields[4] == Escaped(path)) return fields;
-    return {};
+  for (auto& mount : ParseMountInfo(ReadMountInfo())) {
+    if (mount.id == stx.stx_mnt_id && mount.path == path) return std::move(mount);
   }
   return {};
 }
 
-/// The type comes after the optional fields and "-".
-bool IsFuse(const std::vector<std::string>& fields) {
-  for (size_t i = 6; i + 1 < fields.size(); ++i) {
-    if (fields[i] == "-") return fields[i + 1] == "fuse" || fields[i + 1].starts_with("fuse.");
-  }
-  return false;
-}
+bool IsFuse(const MountInfo& mount) { return mount.type == "fuse" || mount.type.starts_with("fuse."); }
 
 /// statfs is always a request; cached attributes of a dead mount would be answered by the kernel.
 bool NobodyServes(const std::string& path) {
@@ -91,8 +64,8 @@ bool NobodyServes(const std::string& path) {
 }  // namespace
 
 uint64_t DeadMountAt(const std::string& path) {
-  const auto info = MountInfo(path);
-  return info && IsFuse(*info) && NobodyServes(path) ? MountId(path) : 0;
+  const auto mount = MountAt(path);
+  return mount && IsFuse(*mount) && NobodyServes(path) ? MountId(path) : 0;
 }
 
 void RemoveDeadMounts(const std::string& path) {
@@ -105,11 +78,9 @@ void RemoveDeadMounts(const std::string& path) {
 }
 
 bool IsShared(const std::string& path) {
-  const auto info = MountInfo(path);
-  for (size_t i = 6; info && i < info->size() && (*info)[i] != "-"; ++i) {
-    if ((*info)[i].starts_with("shared:")) return true;
-  }
-  return false;
+  const auto mount = MountAt(path);
+  return mount && std::any_of(mount->options.begin(), mount->options.end(),
+                              [](const std::string& option) { return option.starts_with("shared:"); });
 }
 
 Result<MountStep> MountStep::Make() {

@@ -5,17 +5,13 @@
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
-#include <algorithm>
 #include <array>
-#include <charconv>
-#include <fstream>
-#include <sstream>
 
 #include "base/checksum.h"
 #include "base/log.h"
+#include "base/mount_info.h"
 
 namespace ocfsgw::ocfs2 {
 namespace {
@@ -64,29 +60,6 @@ uint64_t VolumeRoot(int fd, uint64_t ino) {
   return root;
 }
 
-std::string MountInfo() {
-  std::ostringstream text;
-  text << std::ifstream("/proc/self/mountinfo").rdbuf();
-  return text.str();
-}
-
-/// Undoes what proc(5) does to blanks, backslashes and the like: \040.
-std::string Unescape(const std::string& field) {
-  std::string plain;
-  for (size_t i = 0; i < field.size(); ++i) {
-    int value = 0;
-    const char* const digits = field.data() + i + 1;
-    if (field[i] == '\\' && i + 3 < field.size() &&
-        std::from_chars(digits, digits + 3, value, 8).ptr == digits + 3) {
-      plain += static_cast<char>(value);
-      i += 3;
-    } else {
-      plain += field[i];
-    }
-  }
-  return plain;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<SourceMount>> SourceMount::Open(const std::string& path) {
@@ -123,7 +96,7 @@ Result<std::unique_ptr<SourceMount>> SourceMount::Open(const std::string& path) 
   }
   source->volume_ = HashVolume(source->ocfs2_.uuid, fs);
 
-  source->super_options_ = FindSuperOptions(MountInfo(), st.st_dev);
+  source->super_options_ = FindSuperOptions(ReadMountInfo(), st.st_dev);
   return source;
 }
 
@@ -151,7 +124,7 @@ Result<UniqueFd> SourceMount::OpenVolumeRoot() const {
     UniqueFd root = open(root_fd(), ".");
     if (root) return root;
   }
-  for (const std::string& path : FindRootMounts(MountInfo(), device_)) {
+  for (const std::string& path : FindRootMounts(ReadMountInfo(), device_)) {
     const UniqueFd tree = CloneTree(path);
     UniqueFd root = tree ? open(tree.get(), ".") : open(AT_FDCWD, path.c_str());
     struct stat st {};
@@ -164,31 +137,15 @@ Result<UniqueFd> SourceMount::OpenVolumeRoot() const {
 
 std::vector<std::string> FindRootMounts(const std::string& mountinfo, dev_t device) {
   std::vector<std::string> paths;
-  std::istringstream lines(mountinfo);
-  const std::string wanted = std::to_string(major(device)) + ":" + std::to_string(minor(device));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string id, parent, dev, root, path;
-    words >> id >> parent >> dev >> root >> path;
-    if (dev == wanted && root == "/") paths.push_back(Unescape(path));
+  for (auto& mount : ParseMountInfo(mountinfo)) {
+    if (mount.device == device && mount.root == "/") paths.push_back(std::move(mount.path));
   }
   return paths;
 }
 
 std::string FindSuperOptions(const std::string& mountinfo, dev_t device) {
-  // "36 35 98:0 /root /mountpoint opts shared:1 - type source superopts"
-  std::istringstream lines(mountinfo);
-  const std::string wanted = std::to_string(major(device)) + ":" + std::to_string(minor(device));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string id, parent, dev;
-    words >> id >> parent >> dev;
-    const size_t separator = line.find(" - ");
-    if (dev != wanted || separator == std::string::npos) continue;
-    std::istringstream tail(line.substr(separator + 3));
-    std::string type, origin, options;
-    tail >> type >> origin >> options;
-    return options;
+  for (const auto& mount : ParseMountInfo(mountinfo)) {
+    if (mount.device == device) return mount.super_options;
   }
   return {};
 }
