@@ -36,6 +36,9 @@ struct CoherenceMetrics {
                                       {{"from", "lease"}})),
         names_from_backend(r.AddCounter(
             "ocfsgw_names_total", "Names looked up, by where the answer came from.", {{"from", "backend"}})),
+        listings(r.AddCounter("ocfsgw_listings_total",
+                              "Directories listed, each from its beginning; not by the kernel from what it "
+                              "keeps.")),
         acquisitions(r.AddCounter("ocfsgw_lease_acquisitions_total", "Leases granted.")),
         sealed_acquisitions(
             r.AddCounter("ocfsgw_sealed_lease_acquisitions_total",
@@ -76,6 +79,7 @@ struct CoherenceMetrics {
   Counter& attributes_from_backend;
   Counter& names_from_lease;
   Counter& names_from_backend;
+  Counter& listings;
   Counter& acquisitions;
   Counter& sealed_acquisitions;
   Counter& refusals;

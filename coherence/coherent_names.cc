@@ -238,6 +238,7 @@ Result<std::string> CoherentFs::ReadLink(const InodePtr& inode) {
 }
 
 Result<std::shared_ptr<const Listing>> CoherentFs::List(const InodePtr& directory) {
+  metrics_.listings.Add();
   const auto view = leases_.Want(directory, Urgency::kMetadata);
   if (view && view->names) {
     Status error;

@@ -36,14 +36,17 @@ class KernelCache {
   /// Goes on trying that without anybody waiting for it.
   virtual void KeepForgettingAttributes(InodeId inode) = 0;
 
-  /// Makes the kernel forget the attributes, the given pages and, of a directory, the names that it was told
-  /// to trust (nothing to do if it does not know the inode), then runs `done` on a thread that holds no lock
-  /// of ours. Returns at once. The work itself may wait for as long as a READ or WRITE of these pages, or a
-  /// request that holds the directory locked, is unanswered, so nothing that answers one may wait for `done`.
+  /// Makes the kernel forget the attributes, the given pages and, of a directory, its listing and the names
+  /// that it was told to trust (nothing to do if it does not know the inode), then runs `done` on a thread
+  /// that holds no lock of ours. Returns at once. The work itself may wait for as long as a READ or WRITE of
+  /// these pages, or a request that holds the directory locked, is unanswered, so nothing that answers one
+  /// may wait for `done`.
   virtual void Invalidate(InodeId inode, std::vector<ByteRange> ranges, std::function<void()> done) = 0;
 
   /// The names in `directory` that the kernel trusts now, at least.
   virtual std::vector<TrustedName> TrustedNames(InodeId directory) = 0;
+  /// Makes the kernel forget the listing that it keeps of `directory`. Waits for whoever copies from it.
+  virtual void ForgetListing(InodeId directory) = 0;
   /// Takes these back beside an Invalidate that may be waiting for others. Returns at once.
   virtual void ForgetNames(InodeId directory, const std::vector<TrustedName>& names) = 0;
 };

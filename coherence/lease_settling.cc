@@ -46,6 +46,7 @@ bool LeaseTable::ReviveNames(const InodePtr& directory,
   }
   const auto view = Want(directory, Urgency::kNames);
   if (!view) return false;
+  kernel_.ForgetListing(directory->id());  // it is not compared
   std::vector<TrustedName> wrong;
   for (TrustedName& name : kernel_.TrustedNames(directory->id())) {
     if (!is_true(name)) wrong.push_back(std::move(name));

@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "coherence/coherent_fs.h"
 #include "coherence/directory.h"
+#include "fusefs/kernel_listings.h"
 
 namespace ocfsgw::fusefs {
 
@@ -46,8 +47,9 @@ using OpenFiles = HandleSet<coherence::OpenFile>;
 /// An open directory reads one listing from beginning to end: an entry that was there throughout comes
 /// exactly once, and offsets stay what they are. Rewinding takes a new listing, as rewinddir(3) asks.
 struct DirectoryHandle {
-  explicit DirectoryHandle(coherence::InodePtr i) : inode(std::move(i)) {}
+  DirectoryHandle(coherence::InodePtr i, KernelListings::Handle k) : inode(std::move(i)), kernel(k) {}
   const coherence::InodePtr inode;
+  const KernelListings::Handle kernel;
   Mutex mutex;
   std::shared_ptr<const coherence::Listing> listing GUARDED_BY(mutex);
 };

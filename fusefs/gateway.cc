@@ -207,9 +207,10 @@ Status Gateway::Connect(const coherence::InodePtr& root, const std::string& tree
   connections_.emplace_back(new Connection{InodeTable(root, grants_.get(), static_cast<uint32_t>(number)),
                                            NameTable(options_.trust_names)});
   Connection& connection = *connections_.back();
-  connection.context.reset(new MountContext{
-      *fs_, connection.inodes, connection.names, settlers_, walks_, releases_, notifier_, lock_waiters_,
-      ranges_.get(), backend_->HasAcls(), options_.read_ahead_bytes, fast, options_.local_flock});
+  connection.context.reset(new MountContext{*fs_, connection.inodes, connection.names, connection.listings,
+                                            settlers_, walks_, releases_, notifier_, lock_waiters_,
+                                            ranges_.get(), backend_->HasAcls(), options_.read_ahead_bytes,
+                                            fast, options_.local_flock});
   auto options = options_.libfuse_options;
   for (auto& option : options) {
     if (option == EscapeOption("fsname=" + options_.source)) option += EscapeOption(tree);
@@ -217,7 +218,7 @@ Status Gateway::Connect(const coherence::InodePtr& root, const std::string& tree
   OCFSGW_ASSIGN_OR_RETURN(connection.session, Session::Mount(options_.mountpoint + tree, options,
                                                              connection.context.get(), over_dead));
   const Session& session = *connection.session;
-  notifier_.Attach(session.get(), &connection.inodes, &connection.names);
+  notifier_.Attach(session.get(), &connection.inodes, &connection.names, &connection.listings);
   if (shared_ != nullptr) {
     if (number == 0) shared_->mount_id.store(session.mount_id());
     shared_->devices[number].store(session.device());

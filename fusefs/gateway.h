@@ -67,6 +67,7 @@ class Gateway {
   struct Connection {
     InodeTable inodes;
     NameTable names;
+    KernelListings listings{};
     std::unique_ptr<MountContext> context{};
     std::unique_ptr<Session> session{};
   };

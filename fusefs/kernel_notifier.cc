@@ -29,9 +29,10 @@ KernelNotifier::KernelNotifier()
       pages_({.name = "notify", .threads = kThreads, .queue_max = kQueueMax}),
       directories_({.name = "names", .threads = kThreads, .queue_max = kQueueMax}) {}
 
-void KernelNotifier::Attach(fuse_session* session, const InodeTable* inodes, NameTable* names) {
+void KernelNotifier::Attach(fuse_session* session, const InodeTable* inodes, NameTable* names,
+                            const KernelListings* listings) {
   const size_t attached = attached_.load(std::memory_order_relaxed);
-  connections_.at(attached) = {session, inodes, names};
+  connections_.at(attached) = {session, inodes, names, listings};
   attached_.store(attached + 1, std::memory_order_release);
 }
 
@@ -135,6 +136,7 @@ void KernelNotifier::Invalidate(InodeId inode, std::vector<coherence::ByteRange>
   const bool posted =
       (names ? directories_ : pages_).Post([this, inode, names, ranges = std::move(ranges), done] {
         ForgetAttributes(inode, true);
+        ForgetListing(inode);
         ForEach(inode, [&](const Connection& connection, fuse_ino_t ino) {
           if (names) {
             ForgetAllNames(connection, ino);
@@ -146,6 +148,12 @@ void KernelNotifier::Invalidate(InodeId inode, std::vector<coherence::ByteRange>
       });
   // What cannot be posted any more need not be done: the mount is gone, and what the kernel had with it.
   if (!posted) done();
+}
+
+void KernelNotifier::ForgetListing(InodeId directory) {
+  ForEach(directory, [](const Connection& connection, fuse_ino_t ino) {
+    if (connection.listings->Has(ino)) Invalidate(connection.session, ino, 0, 0);
+  });
 }
 
 std::vector<coherence::TrustedName> KernelNotifier::TrustedNames(InodeId directory) {

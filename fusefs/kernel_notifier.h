@@ -10,6 +10,7 @@
 #include "base/executor.h"
 #include "coherence/kernel_cache.h"
 #include "fusefs/inode_table.h"
+#include "fusefs/kernel_listings.h"
 #include "fusefs/name_table.h"
 #include "fusefs/shared_state.h"
 
@@ -30,7 +31,8 @@ class KernelNotifier final : public coherence::KernelCache {
 
   /// Adds a connection, kConnectionsMax at most. Before the first, and after Detach, there is no kernel cache
   /// and every invalidation is done at once. REQUIRES: one thread; not served yet; all outlive Detach.
-  void Attach(fuse_session* session, const InodeTable* inodes, NameTable* names);
+  void Attach(fuse_session* session, const InodeTable* inodes, NameTable* names,
+              const KernelListings* listings);
   /// Of all connections. Waits for the notifications under way.
   void Detach();
 
@@ -39,6 +41,7 @@ class KernelNotifier final : public coherence::KernelCache {
   void Invalidate(InodeId inode, std::vector<coherence::ByteRange> ranges,
                   std::function<void()> done) override;
   std::vector<coherence::TrustedName> TrustedNames(InodeId directory) override;
+  void ForgetListing(InodeId directory) override;
   void ForgetNames(InodeId directory, const std::vector<coherence::TrustedName>& names) override;
 
   /// Puts a byte into the kernel's pages, and so makes it believe that the file is that long at least. Waits
@@ -52,6 +55,7 @@ class KernelNotifier final : public coherence::KernelCache {
     fuse_session* session = nullptr;
     const InodeTable* inodes = nullptr;
     NameTable* names = nullptr;
+    const KernelListings* listings = nullptr;
   };
   std::span<const Connection> Connections() const {
     return {connections_.data(), attached_.load(std::memory_order_acquire)};

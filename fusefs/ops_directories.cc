@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,26 +19,45 @@ using coherence::Listing;
 
 /// Entries 0 and 1 are `.` and `..`; offset n means: n entries have been read.
 constexpr size_t kDotEntries = 2;
+/// That of the last entry, however many there are: what the kernel has of a listing that was not completed
+/// ends like the next one, which then gets rid of it.
+constexpr off_t kEnd = INT32_MAX;
+/// An answer too short for an entry: there is nothing more, and the listing is not complete.
+constexpr size_t kNoEntryBytes = 8;
 /// The kernel knows the parent itself; libfuse's value for an inode number that is not known.
 constexpr ino_t kUnknownIno = 0xffffffff;
+
+void CloseDirectory(MountContext& context, fuse_ino_t ino, const fuse_file_info* fi) {
+  context.listings.Close(ino, OpenDirectories::Of(fi).kernel);
+  context.directories.Remove(fi->fh);
+}
 
 void OpenDirectory(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
-  OpenDirectories& open = Context(req).directories;
-  fi->fh = open.Add(std::make_unique<DirectoryHandle>(std::move(inode)));
-  fi->keep_cache = 0;
-  fi->cache_readdir = 0;
-  if (fuse_reply_open(req, fi) != 0) open.Remove(fi->fh);
+  MountContext& context = Context(req);
+  KernelListings::Handle kernel;
+  if (MayOutlive(context, ino)) {
+    const auto view = context.fs.leases().Want(inode, coherence::Urgency::kMetadata);
+    if (view && view->names && view->quiet) kernel = context.listings.Open(ino, view->epoch);
+  }
+  fi->fh = context.directories.Add(std::make_unique<DirectoryHandle>(std::move(inode), kernel));
+  fi->keep_cache = kernel.keeps_pages;
+  fi->cache_readdir = kernel.keeping;
+  if (fuse_reply_open(req, fi) != 0) CloseDirectory(context, ino, fi);
 }
 
-Result<std::shared_ptr<const Listing>> ListingFor(coherence::CoherentFs& fs, DirectoryHandle& handle,
-                                                  off_t offset) {
+Result<std::shared_ptr<const Listing>> ListingFor(MountContext& context, fuse_ino_t ino,
+                                                  DirectoryHandle& handle, off_t offset) {
+  std::shared_ptr<const Listing> listing;
   if (offset != 0) {
     MutexLock lock(handle.mutex);
     if (handle.listing) return handle.listing;
+    if (handle.kernel.keeping) listing = context.listings.ListingOf(ino);
   }
-  OCFSGW_ASSIGN_OR_RETURN(auto listing, fs.List(handle.inode));
+  if (!listing) {
+    OCFSGW_ASSIGN_OR_RETURN(listing, context.fs.List(handle.inode));
+  }
   MutexLock lock(handle.mutex);
   handle.listing = listing;
   return listing;
@@ -55,6 +76,8 @@ struct ReplyBuffer {
   char* free() { return bytes.data() + used; }
   size_t room() const { return bytes.size() - used; }
 };
+
+size_t Entries(const Listing& listing) { return listing.entries().size() + kDotEntries; }
 
 bool AddPlain(ReplyBuffer& out, const char* name, uint64_t ino, uint8_t type, off_t next) {
   struct stat st {};
@@ -95,10 +118,9 @@ bool AddPlus(ReplyBuffer& out, const DirectoryHandle& handle, const coherence::D
   return true;
 }
 
-bool AddDot(ReplyBuffer& out, const DirectoryHandle& handle, size_t index, bool plus) {
+bool AddDot(ReplyBuffer& out, const DirectoryHandle& handle, size_t index, off_t next, bool plus) {
   const char* const name = index == 0 ? "." : "..";
   const uint64_t ino = index == 0 ? handle.inode->id().ino : kUnknownIno;
-  const auto next = static_cast<off_t>(index + 1);
   if (!plus) return AddPlain(out, name, ino, DT_DIR, next);
   fuse_entry_param param{};
   param.attr.st_ino = ino;
@@ -110,19 +132,36 @@ bool AddDot(ReplyBuffer& out, const DirectoryHandle& handle, size_t index, bool 
 }
 
 void AddEntries(ReplyBuffer& out, DirectoryHandle& handle, const Listing& listing, off_t offset, bool plus) {
-  const auto& entries = listing.entries();
-  for (auto index = static_cast<size_t>(offset); index < entries.size() + kDotEntries; ++index) {
+  const size_t end = Entries(listing);
+  for (auto index = static_cast<size_t>(offset); index < end; ++index) {
+    const off_t next = index + 1 == end ? kEnd : static_cast<off_t>(index + 1);
     bool fits = false;
     if (index < kDotEntries) {
-      fits = AddDot(out, handle, index, plus);
+      fits = AddDot(out, handle, index, next, plus);
     } else {
-      const auto& entry = entries[index - kDotEntries];
-      const auto next = static_cast<off_t>(index + 1);
+      const auto& entry = listing.entries()[index - kDotEntries];
       fits = plus ? AddPlus(out, handle, entry, next)
                   : AddPlain(out, entry.name.c_str(), entry.ino, entry.type, next);
     }
     if (!fits) break;
   }
+}
+
+void SendEnd(fuse_req_t req, fuse_ino_t ino, const DirectoryHandle& handle,
+             const std::shared_ptr<const Listing>& listing) {
+  MountContext& context = Context(req);
+  const auto end = [req] { fuse_reply_buf(req, nullptr, 0); };
+  if (!handle.kernel.keeping) {
+    end();
+    return;
+  }
+  if (context.listings.MayComplete(ino, handle.kernel, listing)) {
+    const InodePtr directory = handle.inode;  // the handle may be released as soon as the answer is there
+    if (context.fs.leases().AnswerUnder(directory, handle.kernel.lease, end)) return;
+    context.listings.NotCompleted(ino, handle.kernel);
+  }
+  const std::array<char, kNoEntryBytes> none{};
+  fuse_reply_buf(req, none.data(), none.size());
 }
 
 void Send(ReplyBuffer& out) {
@@ -134,9 +173,14 @@ void ReadEntries(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, cons
                  bool plus) {
   MountContext& context = Context(req);
   DirectoryHandle& handle = OpenDirectories::Of(fi);
-  const auto listing = ListingFor(context.fs, handle, offset);
+  context.listings.OnRead(ino, handle.kernel, offset == 0);
+  const auto listing = ListingFor(context, ino, handle, offset);
   if (!listing.ok()) {
     ReplyStatus(req, listing.status());
+    return;
+  }
+  if (static_cast<size_t>(offset) >= Entries(**listing)) {
+    SendEnd(req, ino, handle, *listing);
     return;
   }
   ReplyBuffer out{req, context, ino, std::string(size, '\0'), 0, {}, std::nullopt, true};
@@ -162,8 +206,8 @@ void ReadDirectoryPlus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
   ReadEntries(req, ino, size, offset, fi, true);
 }
 
-void ReleaseDirectory(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
-  Context(req).directories.Remove(fi->fh);
+void ReleaseDirectory(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
+  CloseDirectory(Context(req), ino, fi);
   fuse_reply_err(req, 0);
 }
 

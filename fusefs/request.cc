@@ -16,10 +16,8 @@ namespace {
 
 double AttrTimeout(const MountContext& context, fuse_ino_t ino, const coherence::InodePtr& inode,
                    std::optional<uint32_t> lease) {
-  return lease && context.may_trust.load(std::memory_order_relaxed) && context.inodes.Guarded(ino) &&
-                 context.fs.leases().Trust(*inode, *lease)
-             ? kWhileLeasedSeconds
-             : kNoTimeoutSeconds;
+  return lease && MayOutlive(context, ino) && context.fs.leases().Trust(*inode, *lease) ? kWhileLeasedSeconds
+                                                                                        : kNoTimeoutSeconds;
 }
 
 /// Supplementary groups of a thread (proc(5)); none if it cannot be seen. fuse_req_getgroups() of
@@ -36,6 +34,10 @@ std::vector<uint32_t> GroupsOf(pid_t thread) {
 }
 
 }  // namespace
+
+bool MayOutlive(const MountContext& context, fuse_ino_t ino) {
+  return context.may_trust.load(std::memory_order_relaxed) && context.inodes.Guarded(ino);
+}
 
 void DropIfLinksChange(MountContext& context, const coherence::InodePtr& inode) {
   if (context.fs.MustBeDropped(inode)) context.notifier.ForgetAttributes(inode->id(), false);
@@ -112,6 +114,7 @@ void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups) {
   auto forgotten = context.inodes.Forget(ino, lookups);
   if (!forgotten) return;
   context.names.Forget(ino);
+  context.listings.Forget(ino);
   context.used.Forget(ino);
   coherence::LeaseTable& leases = context.fs.leases();
   if (!forgotten->hold && !leases.HeldOfNoName(*forgotten->inode)) return;
@@ -157,6 +160,7 @@ void ReplyLookup(fuse_req_t req, const NameAt& at, const coherence::InodePtr& di
       context.fs.leases().AnswerUnder(directory, *lease, [&] { error = fuse_reply_entry(req, &param); });
   if (!trusted) {
     context.names.Tell(at.directory, at.name, param.ino);
+    context.listings.ListAgain(at.directory);
     param.entry_timeout = kNoTimeoutSeconds;
     error = fuse_reply_entry(req, &param);
   }

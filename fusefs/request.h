@@ -12,6 +12,7 @@
 #include "coherence/coherent_fs.h"
 #include "fusefs/file_handle.h"
 #include "fusefs/inode_table.h"
+#include "fusefs/kernel_listings.h"
 #include "fusefs/kernel_notifier.h"
 #include "fusefs/lock_waiters.h"
 #include "fusefs/name_table.h"
@@ -26,6 +27,7 @@ struct MountContext {
   coherence::CoherentFs& fs;
   InodeTable& inodes;
   NameTable& names;
+  KernelListings& listings;
   Executor& settlers;  ///< For answers that wait for the kernel to give pages back.
   Executor& walks;     ///< For those that wait for names.
   Executor& releases;  ///< For what the kernel has forgotten.
@@ -55,6 +57,9 @@ coherence::InodePtr InodeOf(fuse_req_t req, fuse_ino_t ino);
 /// and null is returned.
 std::shared_ptr<coherence::OpenFile> FileOf(fuse_req_t req, fuse_ino_t ino, const fuse_file_info* fi,
                                             bool writes = false);
+
+/// Whether the kernel may be told anything of the node that outlives the request.
+bool MayOutlive(const MountContext& context, fuse_ino_t ino);
 
 /// Fills `out` for fuse_reply_attr.
 struct stat ToStat(const coherence::FileAttr& attr);

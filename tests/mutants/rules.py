@@ -56,7 +56,10 @@ TAKE_BACK_HERE = ("    ForgetAttributes(inode, true);\n"
                   "    ForEach(inode, [&ranges](const Connection& connection, fuse_ino_t ino) {\n"
                   "      ForgetPages(connection.session, ino, ranges);\n    });\n"
                   "    done();\n    return;\n  }")
+LISTINGS_MOUNT = Test("mount_coherence_test", "Listings.*", 90, ("ocfsgw", "ocfsgwctl"))
+LISTINGS_UNIT = Test("fusefs_test", "KernelListings*")
 INVALIDATE = "void KernelNotifier::Invalidate(InodeId"
+LISTINGS = "fusefs/kernel_listings.cc"
 STATE, TABLE, NOTIFIER = "coherence/lease_state.cc", "coherence/lease_table.cc", "fusefs/kernel_notifier.cc"
 FS_NAMES, NAMES = "coherence/coherent_names.cc", "fusefs/name_table.cc"
 SETTLING, CHANGES = "coherence/lease_settling.cc", "coherence/coherent_changes.cc"
@@ -118,6 +121,44 @@ MUTANTS = [
     Mutant("names-renamed", "a rename takes the trust along",
            (Edit("fusefs/ops_names.cc", "void Rename(", "if (context.names.Trusted(parent, name)) change.AddNames(to);", ""),),
            (Test("mount_coherence_test", "Names.Renamed*", 90, ("ocfsgw", "ocfsgwctl")),)),
+    # --- listings that the kernel keeps
+    Mutant("listings-taken-back", "a complete listing is taken back with the directory's names",
+           (Edit(NOTIFIER, INVALIDATE, "        ForgetListing(inode);\n", ""),),
+           (LISTINGS_MOUNT,)),
+    Mutant("listings-lease", "a listing is completed only under the lease still held",
+           (Edit("fusefs/ops_directories.cc", "void SendEnd(", "    if (context.fs.leases().AnswerUnder(directory, handle.kernel.lease, end)) return;\n",
+                 "    if (directory) {\n      end();\n      return;\n    }\n"),),
+           (LISTINGS_MOUNT,)),
+    Mutant("listings-no-empty-answer", "an answer without entries completes a listing, so who must not complete it gets another",
+           (Edit("fusefs/ops_directories.cc", "constexpr off_t kEnd", "constexpr size_t kNoEntryBytes = 8;", "constexpr size_t kNoEntryBytes = 0;"),),
+           (LISTINGS_MOUNT,)),
+    Mutant("listings-goes-on", "who reads the kernel's pages goes on in the same listing when they have been taken back",
+           (Edit("fusefs/ops_directories.cc", "Result<std::shared_ptr<const Listing>> ListingFor(", "if (handle.kernel.keeping) listing", "if (handle.kernel.keeping && ino == 0) listing"),),
+           (LISTINGS_MOUNT,)),
+    Mutant("listings-revived", "a listing is taken back before names are found true",
+           (Edit(SETTLING, "bool LeaseTable::ReviveNames(", "  kernel_.ForgetListing(directory->id());", "  "),),
+           (state("ProtocolRules.*"),)),
+    Mutant("listings-one-adds", "while one reads what the kernel keeps, no other does",
+           (Edit(LISTINGS, "KernelListings::Open(", "known.step != Step::kNone || ", ""),),
+           (LISTINGS_UNIT,)),
+    Mutant("listings-not-begun", "nor before it has begun",
+           (Edit(LISTINGS, "KernelListings::Open(", "!alone && !known.read", "!alone && false"),),
+           (LISTINGS_UNIT,)),
+    Mutant("listings-earlier-handles", "handles of an earlier lease keep others from keeping",
+           (Edit(LISTINGS, "KernelListings::Open(", "known.lease != lease && known.open == 0", "known.lease != lease"),),
+           (LISTINGS_UNIT,)),
+    Mutant("listings-pages-of-this-lease", "pages are kept only if all were read under this lease",
+           (Edit(LISTINGS, "KernelListings::Open(", "known.clean", "known.clean || known.has || known.lease == lease"),),
+           (LISTINGS_UNIT,)),
+    Mutant("listings-alone", "only who is alone from the beginning completes a listing",
+           (Edit(LISTINGS, "KernelListings::OnRead(", "known->open > 1", "known->open > 1000"),),
+           (LISTINGS_UNIT,)),
+    Mutant("listings-from-the-beginning", "who began in the middle does not",
+           (Edit(LISTINGS, "KernelListings::OnRead(", "if (from_the_beginning) known->step", "if (from_the_beginning || known->lease != 0) known->step"),),
+           (LISTINGS_UNIT,)),
+    Mutant("listings-again", "where a name is asked for each time, the directory is listed again",
+           (Edit("fusefs/request.cc", "void ReplyLookup(", "    context.listings.ListAgain(at.directory);\n", ""),),
+           (LISTINGS_MOUNT,)),
     Mutant("open-files-wait", "the recall of an open file takes its pages back first",
            (Edit(TABLE, "bool LeaseTable::MayGoAtOnce(", "inode.opens.load() == 0", "true"),),
            (state("ProtocolRules.*"),)),

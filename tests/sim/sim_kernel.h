@@ -50,6 +50,7 @@ class SimKernel final : public coherence::KernelCache {
   void Invalidate(InodeId inode, std::vector<coherence::ByteRange> ranges,
                   std::function<void()> done) override;
   std::vector<coherence::TrustedName> TrustedNames(InodeId directory) override;
+  void ForgetListing(InodeId) override {}  // it keeps none
   void ForgetNames(InodeId directory, const std::vector<coherence::TrustedName>& names) override;
   void Stop() {
     notifiers_.Stop();

@@ -30,6 +30,7 @@ class ScriptedKernel final : public KernelCache {
   }
   void KeepForgettingAttributes(InodeId) override {}
   std::vector<TrustedName> TrustedNames(InodeId) override { return {}; }
+  void ForgetListing(InodeId) override { events_.push_back("forget listing"); }
   void ForgetNames(InodeId, const std::vector<TrustedName>&) override {}
   void Invalidate(InodeId, std::vector<ByteRange>, std::function<void()> done) override {
     events_.push_back("invalidate pages");
@@ -187,6 +188,20 @@ TEST_F(ProtocolRules, PagesAreSuspectFromBeforeTheirReadTouchesTheBackend) {
   EXPECT_EQ(events_, Events{"invalidate pages"});
   kernel_.GiveBack();
   EXPECT_TRUE(table_->Settled(*inode_));
+}
+
+// Names are compared, a listing is not.
+TEST_F(ProtocolRules, NamesAreRevivedWithoutTheListing) {
+  const auto root = table_->Get(backend_.Root());
+  const auto view = table_->Want(root, Urgency::kMetadata);
+  ASSERT_TRUE(view);
+  ASSERT_TRUE(table_->AnswerUnder(root, view->epoch, [] {}));
+  table_->OnRecall(root->id(), {1, provider_.grants()});
+  ASSERT_FALSE(table_->Settled(*root));
+  events_.clear();
+  EXPECT_TRUE(table_->ReviveNames(root, [](const TrustedName&) { return true; }));
+  EXPECT_TRUE(table_->Settled(*root));
+  EXPECT_EQ(events_, Events{"forget listing"});
 }
 
 TEST_F(ProtocolRules, AttributesWaitUntilSuspectPagesHaveBeenTakenBack) {
