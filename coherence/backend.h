@@ -64,6 +64,8 @@ class BackendFile {
   virtual ~BackendFile() = default;
   /// Fewer bytes than asked for only at the end of the file.
   virtual Result<size_t> Read(uint64_t offset, std::span<std::byte> into) = 0;
+  /// A descriptor, as long as the file is open, for the kernel to use the file without us; -1: there is none.
+  virtual int Descriptor() const { return -1; }
   /// Has this node's kernel forget the clean pages it keeps of the file and nobody has mapped: later reads
   /// are of what the file system has. A hint, without an error.
   virtual void ForgetPages() {}

@@ -10,6 +10,7 @@
 #include "coherence/coherent_fs.h"
 #include "coherence/directory.h"
 #include "fusefs/kernel_listings.h"
+#include "fusefs/passthrough.h"
 
 namespace ocfsgw::fusefs {
 
@@ -32,17 +33,21 @@ class HandleSet {
     dead = std::move(it->second);
     handles_.erase(it);
   }
-  /// REQUIRES: `fi` is of a handle that was added and not removed, as the kernel sees to.
-  static T& Of(const fuse_file_info* fi) {
-    return *reinterpret_cast<T*>(fi->fh);  // NOLINT(performance-no-int-to-ptr)
-  }
+  /// REQUIRES: `key` is of a handle that was added and not removed, as the kernel sees to.
+  static T& At(uint64_t key) { return *reinterpret_cast<T*>(key); }  // NOLINT(performance-no-int-to-ptr)
+  static T& Of(const fuse_file_info* fi) { return At(fi->fh); }
 
  private:
   Mutex mutex_;
   std::unordered_map<uint64_t, std::unique_ptr<T>> handles_ GUARDED_BY(mutex_);
 };
 
-using OpenFiles = HandleSet<coherence::OpenFile>;
+struct FileHandle {
+  explicit FileHandle(std::unique_ptr<coherence::OpenFile> f) : file(std::move(f)) {}
+  const std::unique_ptr<coherence::OpenFile> file;
+  Passthrough::Handle passed{};
+};
+using OpenFiles = HandleSet<FileHandle>;
 
 /// An open directory reads one listing from beginning to end: an entry that was there throughout comes
 /// exactly once, and offsets stay what they are. Rewinding takes a new listing, as rewinddir(3) asks.

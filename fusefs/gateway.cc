@@ -210,7 +210,7 @@ Status Gateway::Connect(const coherence::InodePtr& root, const std::string& tree
   connection.context.reset(new MountContext{*fs_, connection.inodes, connection.names, connection.listings,
                                             settlers_, walks_, releases_, notifier_, lock_waiters_,
                                             ranges_.get(), backend_->HasAcls(), options_.read_ahead_bytes,
-                                            fast, options_.local_flock});
+                                            fast, options_.local_flock, !fast && PassesThrough()});
   auto options = options_.libfuse_options;
   for (auto& option : options) {
     if (option == EscapeOption("fsname=" + options_.source)) option += EscapeOption(tree);
@@ -225,6 +225,11 @@ Status Gateway::Connect(const coherence::InodePtr& root, const std::string& tree
     shared_->session_fds[number].store(fuse_session_fd(session.get()));
   }
   return connection.session->Start();
+}
+
+bool Gateway::PassesThrough() const {
+  return options_.passing == Passing::kOn ||
+         (options_.passing == Passing::kAuto && leases_.mode == LeaseMode::kLocal);
 }
 
 void Gateway::WatchReaders() {
@@ -403,6 +408,7 @@ nlohmann::json Gateway::StatusReport() const {
       {"source", options_.source},
       {"mountpoint", options_.mountpoint},
       {"fast", fast},
+      {"passthrough", !connections_.empty() && connections_.front()->context->passthrough.enabled()},
       {"volume", fmt::format("{:016x}", source_->volume().value)},
       {"lease_provider", LeaseModeName(leases_.mode)},
       {"coherence", CoherenceOf(leases_.mode)},

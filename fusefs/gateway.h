@@ -76,6 +76,7 @@ class Gateway {
   void MakeLeaseTable();
   /// Mounts one more, and begins to serve it.
   Status Connect(const coherence::InodePtr& root, const std::string& tree, bool fast, bool over_dead);
+  bool PassesThrough() const;
   /// Again and again, on the timers' thread: looks for workers that block while nobody else waits for
   /// requests.
   void WatchReaders();

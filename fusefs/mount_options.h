@@ -18,6 +18,13 @@ enum class LeaseMode { kAuto, kO2dlm, kLocal, kNone };
 /// own.
 inline constexpr size_t kFastTreesMax = 8;
 
+/// Whether the kernel writes to files by itself (Passthrough).
+enum class Passing : uint8_t {
+  kAuto,  ///< Where it can, with lease=local.
+  kOn,    ///< Where it can.
+  kOff,
+};
+
 /// What the user asked for. Paths are absolute and, as far as they exist, canonical.
 struct MountOptions {
   std::string source;
@@ -40,7 +47,8 @@ struct MountOptions {
   bool fcntl_cluster = false;                 ///< Byte-range locks across nodes.
   /// Fast trees: directories of the source, relative to it, none inside another. Empty: the whole mount.
   std::vector<std::string> fast;
-  bool local_flock = false;                ///< In fast trees flock(2) is the kernel's own business.
+  bool local_flock = false;  ///< In fast trees flock(2) is the kernel's own business.
+  Passing passing = Passing::kAuto;
   uint64_t memory_bytes = 256ULL << 20;    ///< For the page store, all its parts.
   bool admission = true;                   ///< A full page store refuses file data that it does not remember.
   uint64_t read_ahead_bytes = 1ULL << 20;  ///< Of the kernel; 0: its own choice.

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "fusefs/request.h"
 
@@ -68,7 +69,25 @@ struct StatxOut {  // struct fuse_statx_out, with struct fuse_statx from `mask` 
 };
 static_assert(sizeof(StatxOut) == 32 + 256);
 
+// Protocol 7.40 (Linux 6.9).
+constexpr uint32_t kInitExt = 1U << 30;          // FUSE_INIT_EXT: flags2 counts
+constexpr uint32_t kInitPassthrough2 = 1U << 5;  // FUSE_PASSTHROUGH, bit 37, of flags2
+constexpr uint32_t kOpenPassthrough = 1U << 7;   // FOPEN_PASSTHROUGH
+constexpr size_t kInitInFlags2 = 16;             // of struct fuse_init_in, behind its header
+struct InitOut {                                 // struct fuse_init_out
+  uint32_t before[3];
+  uint32_t flags;
+  uint32_t between[4];
+  uint32_t flags2;
+  uint32_t max_stack_depth;
+  uint32_t unused[6];
+};
+static_assert(sizeof(InitOut) == sizeof(fuse_init_out) &&
+              offsetof(InitOut, flags) == offsetof(fuse_init_out, flags));
+
 thread_local bool is_statx = false;
+thread_local bool can_pass_through = false;  // INIT says so, and is not answered
+thread_local int pass_through_to = 0;
 
 /// Longer than it takes to receive a small request that is there; shorter than to be woken for one.
 constexpr std::chrono::microseconds kAtOnce(5);
@@ -108,10 +127,18 @@ bool IsQuick(const fuse_in_header& request, size_t bytes) {
   }
 }
 
+void NoteInit(const fuse_in_header* request, size_t bytes) {
+  uint32_t flags2 = 0;
+  if (bytes < sizeof *request + kInitInFlags2 + sizeof flags2) return;
+  std::memcpy(&flags2, reinterpret_cast<const char*>(request + 1) + kInitInFlags2, sizeof flags2);
+  can_pass_through = (flags2 & kInitPassthrough2) != 0;
+}
+
 /// Runs where a worker may be cancelled, and before libfuse has another one started: nothing may be handled
 /// here.
 ssize_t Receive(int fd, void* buffer, size_t size, void* userdata) {
-  ReaderGate& gate = static_cast<MountContext*>(userdata)->readers;
+  auto& context = *static_cast<MountContext*>(userdata);
+  ReaderGate& gate = context.readers;
   if (!gate.Enter()) {
     errno = EINTR;
     return -1;
@@ -131,12 +158,38 @@ ssize_t Receive(int fd, void* buffer, size_t size, void* userdata) {
   is_statx = opcode == kOpcodeStatx;
   if (is_statx) opcode = FUSE_GETATTR;
   if (opcode == FUSE_TMPFILE) opcode = FUSE_CREATE;
+  if (opcode == FUSE_INIT && context.passthrough.offered()) NoteInit(&request, static_cast<size_t>(got));
   gate.Leave(
       {.quick = IsQuick(request, static_cast<size_t>(got)), .waited = waited, .polled_in_vain = in_vain});
   return got;
 }
 
-ssize_t Send(int fd, iovec* parts, int count, void* /*userdata*/) { return ::writev(fd, parts, count); }
+/// The last bytes of an answer are a T, or it is an error.
+template <typename T>
+T* Tail(const iovec* parts, int count) {
+  const iovec& last = parts[count - 1];
+  return count < 2 || last.iov_len < sizeof(T)
+             ? nullptr
+             : reinterpret_cast<T*>(static_cast<char*>(last.iov_base) + last.iov_len - sizeof(T));
+}
+
+ssize_t Send(int fd, iovec* parts, int count, void* userdata) {
+  if (std::exchange(can_pass_through, false)) {
+    if (auto* const init = Tail<InitOut>(parts, count)) {
+      init->flags |= kInitExt;
+      init->flags2 |= kInitPassthrough2;
+      init->max_stack_depth = 1;
+      static_cast<MountContext*>(userdata)->passthrough.Enable();
+    }
+  }
+  if (const int backing = std::exchange(pass_through_to, 0); backing != 0) {
+    if (auto* const open = Tail<fuse_open_out>(parts, count)) {
+      open->open_flags = (open->open_flags & ~(FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE)) | kOpenPassthrough;
+      open->padding = static_cast<uint32_t>(backing);  // backing_id
+    }
+  }
+  return ::writev(fd, parts, count);
+}
 
 SxTime ToSxTime(const timespec& time) {
   return {.tv_sec = time.tv_sec, .tv_nsec = static_cast<uint32_t>(time.tv_nsec), .reserved = 0};
@@ -156,6 +209,7 @@ Status ReceiveNewRequests(fuse_session* session) {
 }
 
 bool IsStatx() { return is_statx; }
+void PassThrough(int backing) { pass_through_to = backing; }
 
 int ReplyStatx(fuse_req_t req, const struct stat& attr, const std::optional<coherence::FileTime>& birth,
                double timeout_seconds) {

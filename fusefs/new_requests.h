@@ -17,9 +17,16 @@ namespace ocfsgw::fusefs {
 /// | STATX (Linux 6.6)   | GETATTR, whose arguments are a prefix of STATX's | ReplyStatx        |
 /// | TMPFILE (Linux 6.1) | CREATE with O_TMPFILE, same arguments and answer | fuse_reply_create |
 ///
+/// And an answer that it cannot give: that the kernel is to read and write a file by itself (passthrough,
+/// Linux 6.9), which it is told by the answer to INIT, if Passthrough::offered(), and by those to OPEN and
+/// CREATE, see PassThrough().
+///
 /// A kernel that does not know them sends none. Call once, after fuse_session_mount and before the session is
 /// served. kSystem if there is no memory.
 Status ReceiveNewRequests(fuse_session* session);
+
+/// The next answer of this thread is to OPEN or CREATE, and passes the file through to `backing`.
+void PassThrough(int backing);
 
 /// Whether the GETATTR that this thread has received last is a STATX. libfuse has a request handled on the
 /// thread that received it: call before the handler returns, on its thread.

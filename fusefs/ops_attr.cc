@@ -45,11 +45,12 @@ void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   MountContext& context = Context(req);
   coherence::LeaseTable& leases = context.fs.leases();
   const bool is_directory = leases.IsDirectory(*inode);
-  const Question asked{.req = req,
-                       .ino = ino,
-                       .inode = inode,
-                       .file = fi != nullptr && !is_directory && !context.fast ? &OpenFiles::Of(fi) : nullptr,
-                       .statx = IsStatx()};
+  const Question asked{
+      .req = req,
+      .ino = ino,
+      .inode = inode,
+      .file = fi != nullptr && !is_directory && !context.fast ? OpenFiles::Of(fi).file.get() : nullptr,
+      .statx = IsStatx()};
   // The answer has to wait for what the kernel gives back only when other requests are answered: not here,
   // where the last worker may be needed for them.
   Executor& waiters = is_directory ? context.walks : context.settlers;

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "fusefs/file_handle.h"
+#include "fusefs/new_requests.h"
 #include "fusefs/request.h"
 
 namespace ocfsgw::fusefs {
@@ -27,6 +28,25 @@ void Describe(const MountContext& context, const OpenFile& file, fuse_file_info*
   fi->noflush = context.ranges == nullptr && (fi->flags & O_ACCMODE) == O_RDONLY;
 }
 
+/// Whoever only writes gains by it. Who appends does so under a lock of ours, see CoherentFs::Write.
+bool GainsByPassthrough(int flags) { return (flags & O_ACCMODE) == O_WRONLY && (flags & O_APPEND) == 0; }
+
+/// Has the kernel use the file without us, if that is wanted and possible, or has to be. Right before the
+/// answer, which this thread gives.
+void PassThroughIfPossible(MountContext& context, fuse_ino_t ino, FileHandle& handle, int flags) {
+  if (!context.passthrough.enabled()) return;
+  handle.passed = context.passthrough.Open(ino, GainsByPassthrough(flags), [&] {
+    const auto backing = handle.file->Backing(context.fs.backend());
+    return backing.ok() ? (*backing)->Descriptor() : -1;
+  });
+  if (handle.passed.backing != 0) PassThrough(handle.passed.backing);
+}
+
+void CloseFile(MountContext& context, fuse_ino_t ino, uint64_t fh) {
+  context.passthrough.Close(ino, OpenFiles::At(fh).passed);
+  context.files.Remove(fh);
+}
+
 void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   const InodePtr inode = InodeOf(req, ino);
   if (!inode) return;
@@ -35,10 +55,11 @@ void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
     ReplyStatus(req, file.status());
     return;
   }
-  Describe(Context(req), **file, fi);
-  OpenFiles& open = Context(req).files;
-  fi->fh = open.Add(std::move(*file));
-  if (fuse_reply_open(req, fi) != 0) open.Remove(fi->fh);
+  MountContext& context = Context(req);
+  Describe(context, **file, fi);
+  fi->fh = context.files.Add(std::make_unique<FileHandle>(std::move(*file)));
+  PassThroughIfPossible(context, ino, OpenFiles::Of(fi), fi->flags);
+  if (fuse_reply_open(req, fi) != 0) CloseFile(context, ino, fi->fh);
 }
 
 void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* fi) {
@@ -54,19 +75,20 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
     return;
   }
   Describe(context, *created->second, fi);
-  fi->fh = context.files.Add(std::move(created->second));
+  fi->fh = context.files.Add(std::make_unique<FileHandle>(std::move(created->second)));
   const fuse_entry_param param = context.inodes.Remember(created->first);
   if (named) context.names.Change(parent, name, param.ino);
+  PassThroughIfPossible(context, param.ino, OpenFiles::Of(fi), fi->flags);
   if (fuse_reply_create(req, &param, fi) != 0) {
+    CloseFile(context, param.ino, fi->fh);
     ForgetNode(context, param.ino, 1);
-    context.files.Remove(fi->fh);
   }
 }
 
-void Release(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
+void Release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   MountContext& context = Context(req);
-  if (context.ranges != nullptr) context.ranges->DropHandle(OpenFiles::Of(fi).inode()->id(), fi->fh);
-  context.files.Remove(fi->fh);
+  if (context.ranges != nullptr) context.ranges->DropHandle(OpenFiles::Of(fi).file->inode()->id(), fi->fh);
+  CloseFile(context, ino, fi->fh);
   fuse_reply_err(req, 0);
 }
 
@@ -109,7 +131,7 @@ void Write(fuse_req_t req, fuse_ino_t ino, const char* data, size_t size, off_t 
 
 void Flush(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi) {
   MountContext& context = Context(req);
-  OpenFile& file = OpenFiles::Of(fi);
+  OpenFile& file = *OpenFiles::Of(fi).file;
   const Status flushed = context.fs.Flush(file);
   if (context.ranges == nullptr) {
     ReplyStatus(req, flushed);

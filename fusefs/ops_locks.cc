@@ -42,7 +42,7 @@ void Count(OpenFile& file, int operation) { file.SetFlocked((operation & LOCK_UN
 
 void Flock(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi, int operation) {
   MountContext& context = Context(req);
-  OpenFile& file = OpenFiles::Of(fi);
+  OpenFile& file = *OpenFiles::Of(fi).file;
   const bool wait = (operation & LOCK_NB) == 0;
   const bool held_here = file.inode()->flocks.load() > 0;
   const Status status = context.fs.Lock(file, operation | LOCK_NB);
@@ -93,7 +93,7 @@ void OnInterrupt(fuse_req_t req, void* request) {
 
 void SetRange(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi, struct flock* lock, int wait) {
   ByteRangeLocks& ranges = *Context(req).ranges;
-  const RangeLock range = ToRange(OpenFiles::Of(fi), fi, *lock);
+  const RangeLock range = ToRange(*OpenFiles::Of(fi).file, fi, *lock);
   if (lock->l_type == F_UNLCK) {
     ranges.Unset(range, [req](const Status& status) { ReplyStatus(req, status); });
     return;
@@ -109,7 +109,7 @@ void SetRange(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi, struct flo
 
 void GetRange(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* fi, struct flock* lock) {
   ByteRangeLocks& ranges = *Context(req).ranges;
-  ranges.Test(ToRange(OpenFiles::Of(fi), fi, *lock),
+  ranges.Test(ToRange(*OpenFiles::Of(fi).file, fi, *lock),
               [req, instance = ranges.instance()](const Result<std::optional<RangeLock>>& found) {
                 if (!found.ok()) {
                   ReplyStatus(req, found.status());

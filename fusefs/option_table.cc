@@ -26,18 +26,26 @@ Status AssignPath(std::string& field, std::string_view name, const std::string& 
   return Status::Ok();
 }
 
-Status SetLease(MountOptions& options, std::string_view name, const std::string& value) {
-  static constexpr std::pair<std::string_view, LeaseMode> kModes[] = {{"auto", LeaseMode::kAuto},
-                                                                      {"o2dlm", LeaseMode::kO2dlm},
-                                                                      {"local", LeaseMode::kLocal},
-                                                                      {"none", LeaseMode::kNone}};
-  for (const auto& [mode_name, mode] : kModes) {
-    if (value == mode_name) {
-      options.lease = mode;
+template <typename T, size_t kCount>
+Status Choose(T& chosen, std::string_view name, const std::string& value,
+              const std::pair<std::string_view, T> (&choices)[kCount]) {
+  std::vector<std::string_view> names;
+  for (const auto& [choice_name, choice] : choices) {
+    if (value == choice_name) {
+      chosen = choice;
       return Status::Ok();
     }
+    names.push_back(choice_name);
   }
-  return Refuse(fmt::format("{}={}: not one of auto, o2dlm, local, none", name, value));
+  return Refuse(fmt::format("{}={}: not one of {}", name, value, fmt::join(names, ", ")));
+}
+
+Status SetLease(MountOptions& options, std::string_view name, const std::string& value) {
+  return Choose<LeaseMode>(options.lease, name, value,
+                           {{"auto", LeaseMode::kAuto},
+                            {"o2dlm", LeaseMode::kO2dlm},
+                            {"local", LeaseMode::kLocal},
+                            {"none", LeaseMode::kNone}});
 }
 
 Status SetLogLevel(MountOptions& options, std::string_view name, const std::string& value) {
@@ -50,15 +58,14 @@ Status SetLogLevel(MountOptions& options, std::string_view name, const std::stri
 }
 
 Status SetNames(MountOptions& options, std::string_view name, const std::string& value) {
-  static constexpr std::pair<std::string_view, TrustNames> kChoices[] = {
-      {"none", TrustNames::kNone}, {"safe", TrustNames::kSafe}, {"all", TrustNames::kAll}};
-  for (const auto& [choice_name, choice] : kChoices) {
-    if (value == choice_name) {
-      options.trust_names = choice;
-      return Status::Ok();
-    }
-  }
-  return Refuse(fmt::format("{}={}: not one of none, safe, all", name, value));
+  return Choose<TrustNames>(
+      options.trust_names, name, value,
+      {{"none", TrustNames::kNone}, {"safe", TrustNames::kSafe}, {"all", TrustNames::kAll}});
+}
+
+Status SetPassthrough(MountOptions& options, std::string_view name, const std::string& value) {
+  return Choose<Passing>(options.passing, name, value,
+                         {{"auto", Passing::kAuto}, {"on", Passing::kOn}, {"off", Passing::kOff}});
 }
 
 Status SetMetrics(MountOptions& options, std::string_view name, const std::string& value) {
@@ -103,6 +110,10 @@ constexpr OptionSpec kSpecs[] = {
      "how far the kernel reads ahead of a sequential reader, 0 to 1G; 0: as far as by itself, 128K",
      Use::kGateway,
      [](Options& o, Name n, Value v) { return Assign(o.read_ahead_bytes, ParseSize(n, v, 0, 1ULL << 30)); }},
+    {"passthrough=", "auto|on|off", "auto",
+     "whether the kernel (6.9 and later) writes by itself to a file that is opened for writing only; auto: "
+     "with lease=local",
+     Use::kGateway, SetPassthrough},
     {"lease=", "auto|o2dlm|local|none", "auto", "who says that what is cached is current", Use::kGateway,
      SetLease},
     {"dlmfs=", "DIR", "/dlm", "where dlmfs is mounted", Use::kGateway,

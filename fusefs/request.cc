@@ -82,7 +82,8 @@ coherence::InodePtr InodeOf(fuse_req_t req, fuse_ino_t ino) {
 std::shared_ptr<coherence::OpenFile> FileOf(fuse_req_t req, fuse_ino_t ino, const fuse_file_info* fi,
                                             bool writes) {
   MountContext& context = Context(req);
-  if (!context.fast) return {std::shared_ptr<void>(), &OpenFiles::Of(fi)};  // the kernel keeps it open
+  if (!context.fast)
+    return {std::shared_ptr<void>(), OpenFiles::Of(fi).file.get()};  // the kernel keeps it open
   const coherence::InodePtr inode = InodeOf(req, ino);
   if (!inode) return nullptr;
   context.used.Add(ino, inode);

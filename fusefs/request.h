@@ -16,6 +16,7 @@
 #include "fusefs/kernel_notifier.h"
 #include "fusefs/lock_waiters.h"
 #include "fusefs/name_table.h"
+#include "fusefs/passthrough.h"
 #include "fusefs/reader_gate.h"
 #include "fusefs/used_nodes.h"
 #include "ocfs2-backend/byte_range_locks.h"
@@ -38,9 +39,11 @@ struct MountContext {
   uint64_t read_ahead_bytes = 0;       ///< What the kernel is to be told; 0: nothing.
   bool fast = false;                   ///< A fast tree: the kernel does not say what it opens.
   bool local_flock = false;            ///< In a fast tree flock(2) is the kernel's own business.
+  bool may_pass = false;               ///< See Passthrough.
   std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.
   ReaderGate readers{ReaderGate::ReadersForThisMachine()};
   OpenFiles files{};
+  Passthrough passthrough{};
   UsedNodes used{};  ///< In place of `files`, in a fast tree.
   OpenDirectories directories{};
 };

@@ -158,6 +158,7 @@ Result<std::unique_ptr<Session>> Session::Mount(const std::string& mountpoint,
     step.reset();
     std::unique_ptr<Session> owner(new Session(session, mountpoint));
     OCFSGW_RETURN_IF_ERROR(ReceiveNewRequests(session));
+    if (context->may_pass) context->passthrough.Offer(fuse_session_fd(session));
     if (context->read_ahead_bytes != 0) SetReadAhead(mountpoint, context->read_ahead_bytes);
     return owner;
   }

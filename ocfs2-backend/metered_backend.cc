@@ -37,6 +37,7 @@ class MeteredFile final : public BackendFile {
     if (got.ok()) counters_->read_bytes->Add(*got);
     return got;
   }
+  int Descriptor() const override { return below->Descriptor(); }
   void ForgetPages() override { Below().ForgetPages(); }
   Result<size_t> Write(uint64_t offset, std::span<const std::byte> from, bool append) override {
     auto put = Counted(BackendOp::kWrite, Below().Write(offset, from, append));

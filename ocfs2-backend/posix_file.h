@@ -18,6 +18,7 @@ class PosixFile final : public coherence::BackendFile {
   int fd() const { return fd_.get(); }
 
   Result<size_t> Read(uint64_t offset, std::span<std::byte> into) override;
+  int Descriptor() const override { return fd(); }
   void ForgetPages() override;
   Result<size_t> Write(uint64_t offset, std::span<const std::byte> from, bool append) override;
   Status Sync(bool data_only) override;

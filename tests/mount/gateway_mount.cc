@@ -134,8 +134,10 @@ void GatewayMount::Watch(Milliseconds limit) {
 
 std::string GatewayMount::Options(const std::string& more) const {
   const char* const all = std::getenv("OCFSGW_GATEWAY_OPTIONS");  // NOLINT(concurrency-mt-unsafe)
-  return "lease=local,cache_dir=" + cache_dir() + (more.empty() ? "" : "," + more) +
-         (all == nullptr ? "" : "," + std::string(all));
+  const std::string others =
+      (more.empty() ? "" : "," + more) + (all == nullptr ? "" : "," + std::string(all));
+  return "lease=local,cache_dir=" + cache_dir() +
+         (others.find("passthrough=") == std::string::npos ? ",passthrough=off" : "") + others;
 }
 
 Outcome GatewayMount::Mounting(const std::string& all_options) {

@@ -38,7 +38,8 @@ class GatewayMount {
   std::string cache_dir() const { return directory_ + "/cache"; }
   void set_mountpoint(const std::string& path) { mountpoint_ = path; }
 
-  /// lease=local, the cache directory, `more`, and those of OCFSGW_GATEWAY_OPTIONS in the environment.
+  /// lease=local, passthrough=off as on OCFS2 (unless `more` has it), the cache directory, `more`, and those
+  /// of OCFSGW_GATEWAY_OPTIONS in the environment.
   std::string Options(const std::string& more = {}) const;
   /// Mounts in the background; the options as for Options().
   testing::AssertionResult Start(const std::string& more = {});

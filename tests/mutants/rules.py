@@ -57,6 +57,8 @@ TAKE_BACK_HERE = ("    ForgetAttributes(inode, true);\n"
                   "      ForgetPages(connection.session, ino, ranges);\n    });\n"
                   "    done();\n    return;\n  }")
 LISTINGS_MOUNT = Test("mount_coherence_test", "Listings.*", 90, ("ocfsgw", "ocfsgwctl"))
+PASSTHROUGH = "fusefs/passthrough.cc"
+PASSTHROUGH_MOUNT = Test("mount_operations_test", "PassthroughTest.*", 120, ("ocfsgw", "ocfsgwctl"))
 LISTINGS_UNIT = Test("fusefs_test", "KernelListings*")
 INVALIDATE = "void KernelNotifier::Invalidate(InodeId"
 LISTINGS = "fusefs/kernel_listings.cc"
@@ -159,6 +161,13 @@ MUTANTS = [
     Mutant("listings-again", "where a name is asked for each time, the directory is listed again",
            (Edit("fusefs/request.cc", "void ReplyLookup(", "    context.listings.ListAgain(at.directory);\n", ""),),
            (LISTINGS_MOUNT,)),
+    # --- files that the kernel writes to by itself
+    Mutant("passthrough-first", "a file that is open is not passed through",
+           (Edit(PASSTHROUGH, "Passthrough::Open(", "known.handles == 0 && wanted", "known.backing == 0 && wanted"),),
+           (PASSTHROUGH_MOUNT,)),
+    Mutant("passthrough-all", "while one handle is passed through, all that are opened are",
+           (Edit(PASSTHROUGH, "Passthrough::Open(", "{.backing = known.backing,", "{.backing = wanted ? known.backing : 0,"),),
+           (PASSTHROUGH_MOUNT,)),
     Mutant("open-files-wait", "the recall of an open file takes its pages back first",
            (Edit(TABLE, "bool LeaseTable::MayGoAtOnce(", "inode.opens.load() == 0", "true"),),
            (state("ProtocolRules.*"),)),

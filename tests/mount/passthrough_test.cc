@@ -1,0 +1,157 @@
+// Files that the kernel writes to without a request.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <random>
+#include <thread>
+
+#include "tests/mount/files.h"
+#include "tests/mount/gateway_mount.h"
+
+namespace ocfsgw::mounttest {
+namespace {
+
+class PassthroughTest : public MountTest {
+ protected:
+  static constexpr size_t kBytes = 64 * 1024;
+
+  void SetUp() override {
+    MountTest::SetUp();
+    ASSERT_TRUE(gateway_.Start("passthrough=on,hold_off_ms=10,allow_other"));
+    if (!Eventually([&] { return gateway_.Ctl("status").value("passthrough", false); }, Milliseconds(2000))) {
+      GTEST_SKIP() << "NOT TESTED: this kernel has no FUSE passthrough (Linux 6.9)";
+    }
+    ASSERT_TRUE(WriteFile(Source("file"), Pattern(kBytes, 0)));
+    gateway_.Barrier();
+  }
+  std::string Source(const std::string& path) const { return gateway_.Source(path); }
+  std::string Mount(const std::string& path) const { return gateway_.Mount(path); }
+  double Written() { return gateway_.Metric("ocfsgw_written_bytes_total"); }
+  static bool Put(int fd, const std::string& data, off_t at = 0) {
+    return pwrite(fd, data.data(), data.size(), at) == static_cast<ssize_t>(data.size());
+  }
+};
+
+TEST_F(PassthroughTest, WritesOfWhoOnlyWritesDoNotComeByTheGateway) {
+  EXPECT_EQ(ReadFile(Mount("file")), Pattern(kBytes, 0));
+  const double before = Written();
+  for (uint64_t i = 1; i < 20; ++i) {
+    const std::string data = Pattern(kBytes + i * 100, i);
+    {
+      const Descriptor file(open(Mount("file").c_str(), O_WRONLY));
+      ASSERT_TRUE(Put(file.get(), data));
+      EXPECT_EQ(Describe(Mount("file")), Describe(Source("file"))) << "while it is open";
+      EXPECT_EQ(fsync(file.get()), 0);
+    }
+    EXPECT_EQ(ReadFile(Mount("file")), data) << i;
+    EXPECT_EQ(ReadFile(Mount("file")), data) << i << ": again";
+    EXPECT_EQ(Describe(Mount("file")), Describe(Source("file")));
+  }
+  EXPECT_EQ(Written(), before);
+  ASSERT_TRUE(WriteFile(Mount("new"), Pattern(1000, 1)));
+  EXPECT_EQ(ReadFile(Source("new")), Pattern(1000, 1));
+  EXPECT_EQ(Written(), before) << "created";
+  ASSERT_TRUE(AppendFile(Mount("file"), "more"));
+  EXPECT_EQ(Written(), before + 4) << "appends are the gateway's";
+}
+
+TEST_F(PassthroughTest, WhoOpensItMeanwhileSeesWhatIsWritten) {
+  std::optional<Descriptor> writer(open(Mount("file").c_str(), O_WRONLY));
+  ASSERT_TRUE(Put(writer->get(), "one"));
+  const Descriptor reader(open(Mount("file").c_str(), O_RDONLY));
+  const Descriptor both(open(Mount("file").c_str(), O_RDWR));
+  const Descriptor appender(open(Mount("file").c_str(), O_WRONLY | O_APPEND));
+  ASSERT_TRUE(reader.get() >= 0 && both.get() >= 0 && appender.get() >= 0);
+  const Mapping mapping(both.get(), 3, PROT_READ | PROT_WRITE, MAP_SHARED);
+  ASSERT_TRUE(mapping.ok());
+  EXPECT_EQ(ReadAt(reader.get(), 3), "one");
+  ASSERT_TRUE(Put(writer->get(), "two"));
+  EXPECT_EQ(ReadAt(reader.get(), 3), "two");
+  EXPECT_EQ(mapping.Text(), "two");
+  mapping.data()[0] = 'T';
+  EXPECT_EQ(ReadAt(reader.get(), 3), "Two");
+  writer.reset();
+  const Descriptor later(open(Mount("file").c_str(), O_RDONLY));
+  ASSERT_TRUE(Put(both.get(), "three"));
+  EXPECT_EQ(ReadAt(later.get(), 5), "three");
+  EXPECT_EQ(ReadAt(reader.get(), 5), "three");
+  ASSERT_EQ(write(appender.get(), "end", 3), 3);
+  EXPECT_EQ(ReadAt(reader.get(), 10, kBytes), "end");
+  ASSERT_TRUE(OverwriteFile(Source("file"), "behind"));
+  EXPECT_EQ(ReadAt(reader.get(), 6), "behind");
+  EXPECT_EQ(ftruncate(both.get(), 2), 0);
+  EXPECT_EQ(ReadAt(reader.get(), 6), "be");
+}
+
+TEST_F(PassthroughTest, WritesBesideAReaderWhoWasThereFirstComeByTheGateway) {
+  const Descriptor reader(open(Mount("file").c_str(), O_RDONLY));
+  const Mapping mapping(reader.get(), 4, PROT_READ, MAP_SHARED);
+  ASSERT_TRUE(mapping.ok());
+  EXPECT_EQ(mapping.Text(), Pattern(kBytes, 0).substr(0, 4));
+  const double before = Written();
+  const Descriptor writer(open(Mount("file").c_str(), O_WRONLY));
+  ASSERT_GE(writer.get(), 0);
+  ASSERT_TRUE(Put(writer.get(), "new!"));
+  EXPECT_EQ(Written(), before + 4);
+  EXPECT_EQ(ReadAt(reader.get(), 4), "new!");
+  EXPECT_EQ(mapping.Text(), "new!");
+}
+
+TEST_F(PassthroughTest, SetUserIdGoesWithAWrite) {
+  ASSERT_EQ(chmod(Mount("file").c_str(), 06777), 0);
+  const Fork writer([path = Mount("file")] {
+    if (setgid(65534) != 0 || setuid(65534) != 0) return 2;
+    const int fd = open(path.c_str(), O_WRONLY);
+    return fd >= 0 && write(fd, "x", 1) == 1 ? 0 : 1;
+  });
+  EXPECT_EQ(WaitForChild(writer.pid()), 0);
+  struct stat st {};
+  ASSERT_EQ(stat(Source("file").c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 07777, 0777u);
+}
+
+TEST_F(PassthroughTest, ManyAtOnceInAllWays) {
+  constexpr int kThreads = 6, kRounds = 400;
+  constexpr off_t kEach = 4096;
+  std::mt19937_64 random(TestSeed());
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t, seed = random()] {
+      std::mt19937_64 mine(seed);
+      const off_t at = t * kEach;
+      std::string last = Pattern(kBytes, 0).substr(static_cast<size_t>(at), kEach);
+      for (int i = 0; i < kRounds; ++i) {
+        const int ways[] = {O_RDONLY, O_RDWR, O_WRONLY, O_WRONLY};
+        const int way = ways[mine() % 4];
+        const Descriptor file(open(Mount("file").c_str(), way));
+        if (file.get() < 0) {
+          std::printf("open: errno %d\n", errno);
+          ++wrong;
+          continue;
+        }
+        if (way != O_RDONLY) {
+          const std::string data = Pattern(kEach, mine());
+          if (Put(file.get(), data, at)) {
+            last = data;
+          } else {
+            ++wrong;
+          }
+        }
+        if (way != O_WRONLY && ReadAt(file.get(), kEach, at) != last) ++wrong;
+        const Descriptor again(open(Mount("file").c_str(), O_RDONLY));
+        if (ReadAt(again.get(), kEach, at) != last) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong.load(), 0);
+  EXPECT_EQ(ReadFile(Mount("file")), ReadFile(Source("file")));
+}
+
+}  // namespace
+}  // namespace ocfsgw::mounttest
