@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "fusefs/dead_mount.h"
+#include "fusefs/fuse_control.h"
 #include "fusefs/new_requests.h"
 #include "fusefs/take_back.h"
 
@@ -68,18 +69,17 @@ void Log(fuse_log_level level, const char* format, va_list arguments) {
 void SyncMappings(const std::string& mountpoint) {
   constexpr std::chrono::milliseconds kStep(1);
   constexpr int kSteps = 1000;
-  constexpr int kStepsUnseen = 100;  // where fusectl, which knows, is not mounted
+  constexpr int kStepsUnseen = 100;  // where FuseControl does not know
   const int fd = open(mountpoint.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   syncfs(fd);
   struct stat root {};
-  const bool known = fstat(fd, &root) == 0;
+  const uint32_t device = fstat(fd, &root) == 0 ? minor(root.st_dev) : 0;
   close(fd);
-  const auto path = fmt::format("/sys/fs/fuse/connections/{}/waiting", minor(root.st_dev));
+  const FuseControl control;
   for (int step = 0; step < kSteps; ++step) {
-    int waiting = 0;
-    const bool seen = known && std::ifstream(path) >> waiting;
-    if (seen ? waiting == 0 : step == kStepsUnseen) return;
+    const auto waiting = control.Waiting(device);
+    if (waiting ? *waiting == 0 : step == kStepsUnseen) return;
     std::this_thread::sleep_for(kStep);
   }
 }

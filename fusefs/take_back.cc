@@ -11,9 +11,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <fstream>
 #include <system_error>
 #include <vector>
+
+#include "fusefs/fuse_control.h"
 
 namespace ocfsgw::fusefs {
 namespace {
@@ -160,8 +161,7 @@ void AbortConnection(int session_fd, uint32_t device) {
   pollfd connection{session_fd, 0, 0};
   // Once it is cut, the number may be another mount's.
   if (session_fd < 0 || device == 0 || poll(&connection, 1, 0) != 0) return;
-  std::ofstream file("/sys/fs/fuse/connections/" + std::to_string(device) + "/abort");
-  file << '1' << std::flush;
+  FuseControl().Abort(device);
 }
 
 }  // namespace ocfsgw::fusefs

@@ -69,8 +69,8 @@ void UnmountDead(const std::string& path, uint64_t id);
 /// cannot be told. Does not ask its daemon.
 uint32_t DeviceOf(const std::string& path);
 /// Cuts the connection that `session_fd` (-1: there is none) is open on, whose mount, on `device`, cannot be
-/// reached by a path any more. Needs /sys/fs/fuse/connections: without it the connection ends when its last
-/// descriptor is closed.
+/// reached by a path any more. Where FuseControl cannot, the connection ends when its last descriptor is
+/// closed.
 void AbortConnection(int session_fd, uint32_t device);
 
 }  // namespace ocfsgw::fusefs
