@@ -29,6 +29,8 @@ class EvictionPolicy {
   virtual std::optional<PolicyWord> Offered(const RecordKey& key, uint64_t bytes) {
     return Inserted(key, bytes);
   }
+  /// Whether Offered would surely store it; changes nothing. It may say no where that would.
+  virtual bool WouldStore(const RecordKey& /*key*/) const { return true; }
   /// The record was read; returns its new word.
   virtual PolicyWord Touched(const RecordKey& key, PolicyWord word) = 0;
   /// The record is about to be evicted: its word for another round, or nothing to let it go. The store lets

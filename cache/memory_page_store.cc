@@ -67,6 +67,12 @@ bool MemoryPageStore::Has(InodeId inode) const {
   return it != records_.end() && it->first.inode == inode;
 }
 
+bool MemoryPageStore::Wants(const RecordKey& key, StampHash stamp, uint64_t bytes) const {
+  MutexLock lock(mutex_);
+  const auto it = records_.find(key);
+  return bytes <= quota_bytes_ && (it == records_.end() || it->second.stamp != stamp);
+}
+
 PageStoreStats MemoryPageStore::Stats() const {
   MutexLock lock(mutex_);
   PageStoreStats stats;

@@ -25,6 +25,7 @@ class MemoryPageStore final : public PageStore {
   void Put(const RecordKey& key, StampHash stamp, std::shared_ptr<const std::string> bytes) override;
   void DropInode(InodeId inode) override;
   bool Has(InodeId inode) const override;
+  bool Wants(const RecordKey& key, StampHash stamp, uint64_t bytes) const override;
   void Flush() override {}
   PageStoreStats Stats() const override;
 

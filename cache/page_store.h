@@ -86,6 +86,11 @@ class PageStore {
   /// opened may know of less than it has.
   virtual bool Has(InodeId inode) const = 0;
 
+  /// Whether there is no record under this stamp and one of `bytes` bytes would be stored if it were Put now,
+  /// as far as can be told. Never blocks, and is no access to the record. As Has while a store is being
+  /// opened.
+  virtual bool Wants(const RecordKey& key, StampHash stamp, uint64_t bytes) const = 0;
+
   /// Waits until what was Put before is stored so that it survives the end of the process. For shutdown and
   /// tests.
   virtual void Flush() = 0;

@@ -40,6 +40,11 @@ std::optional<PolicyWord> ReplacementEviction::Offered(const RecordKey& key, uin
   return kUnread;
 }
 
+bool ReplacementEviction::WouldStore(const RecordKey& key) const {
+  return policy_ == nullptr || !policy_->RemembersEvicted() || policy_->IsResident(IdOf(key)) ||
+         key.kind != RecordKind::kData;
+}
+
 PolicyWord ReplacementEviction::Touched(const RecordKey& key, PolicyWord /*word*/) {
   if (policy_ != nullptr) {
     policy_->Access(IdOf(key));

@@ -21,6 +21,7 @@ class ReplacementEviction final : public EvictionPolicy {
 
   PolicyWord Inserted(const RecordKey& key, uint64_t bytes) override;
   std::optional<PolicyWord> Offered(const RecordKey& key, uint64_t bytes) override;
+  bool WouldStore(const RecordKey& key) const override;
   PolicyWord Touched(const RecordKey& key, PolicyWord word) override;
   std::optional<PolicyWord> Keep(const RecordKey& key, PolicyWord word) override;
   void Gone(const RecordKey& key) override;

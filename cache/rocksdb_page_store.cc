@@ -307,8 +307,7 @@ void RocksdbPageStore::Put(const RecordKey& key, StampHash stamp, std::shared_pt
   StoreState& state = impl_->state;
   const uint64_t length = bytes->size();
   MutexLock lock(state.mutex);
-  if (state.OutOfService() || state.stopping || RecordCharge(length) > state.segment_bytes ||
-      !state.queue.HasRoom(length)) {
+  if (!state.Takes(length)) {
     state.counters.dropped.Add();
     return;
   }
@@ -360,6 +359,19 @@ bool RocksdbPageStore::Has(InodeId inode) const {
   const StoreState& state = impl_->state;
   MutexLock lock(state.mutex);
   return state.index.HasInode(inode);
+}
+
+bool RocksdbPageStore::Wants(const RecordKey& key, StampHash stamp, uint64_t bytes) const {
+  StoreState& state = impl_->state;
+  MutexLock lock(state.mutex);
+  if (!state.Takes(bytes)) {
+    return false;
+  }
+  const IndexSlot* const slot = state.index.Find(key);
+  if (slot == nullptr) {
+    return !state.admission || state.policy->WouldStore(key);
+  }
+  return slot->second.state == IndexEntry::State::kVoid || slot->second.stamp != stamp;
 }
 
 void RocksdbPageStore::Flush() {

@@ -112,6 +112,7 @@ class RocksdbPageStore final : public PageStore {
   void Put(const RecordKey& key, StampHash stamp, std::shared_ptr<const std::string> bytes) override;
   void DropInode(InodeId inode) override;
   bool Has(InodeId inode) const override;
+  bool Wants(const RecordKey& key, StampHash stamp, uint64_t bytes) const override;
   /// A degraded store does not wait for retry_interval but tries to recover now, once.
   void Flush() override;
   PageStoreStats Stats() const override;

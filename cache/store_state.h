@@ -80,6 +80,10 @@ struct StoreState {
   SlowDisk disk GUARDED_BY(mutex);
   /// Every Get misses and every Put is dropped.
   bool OutOfService() const REQUIRES(mutex) { return degraded || disk.slow(); }
+  /// Whether a record of `length` payload bytes can be put now.
+  bool Takes(uint64_t length) const REQUIRES(mutex) {
+    return !OutOfService() && !stopping && RecordCharge(length) <= segment_bytes && queue.HasRoom(length);
+  }
   Sequence last_sequence GUARDED_BY(mutex) = 0;
   Sequence flush_wanted GUARDED_BY(mutex) = 0;  // everything up to here should become durable
   Sequence flush_done GUARDED_BY(mutex) = 0;    // flush_wanted as of the last flush

@@ -45,6 +45,17 @@ TEST_P(PageStoreContract, GivesBackWhatWasPut) {
   EXPECT_EQ(store_->Stats().bytes, 5U);
 }
 
+TEST_P(PageStoreContract, WantsWhatItDoesNotHave) {
+  EXPECT_TRUE(store_->Wants(Block(1, 2), StampHash(3), 5));
+  EXPECT_FALSE(store_->Wants(Block(1, 2), StampHash(3), 65 * kMiB)) << "it would not be stored";
+  Put(Block(1, 2), 3, "hello");
+  EXPECT_FALSE(store_->Wants(Block(1, 2), StampHash(3), 5));
+  EXPECT_TRUE(store_->Wants(Block(1, 2), StampHash(4), 5));
+  EXPECT_TRUE(store_->Wants(Block(1, 3), StampHash(3), 5));
+  store_->DropInode(Block(1, 2).inode);
+  EXPECT_TRUE(store_->Wants(Block(1, 2), StampHash(3), 5));
+}
+
 TEST_P(PageStoreContract, AnyOtherStampOrKeyMisses) {
   Put(Block(1, 2), 3, "hello");
   EXPECT_EQ(Read(Block(1, 2), 4), kMiss);

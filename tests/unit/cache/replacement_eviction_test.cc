@@ -41,6 +41,18 @@ TEST(ReplacementEviction, OnlyAPolicyThatRemembersRefuses) {
   EXPECT_TRUE(alirs.Offered({InodeId{1, 1}, RecordKind::kListing}, 100).has_value());
 }
 
+TEST(ReplacementEviction, SaysWhatItWouldStoreWithoutTakingNote) {
+  ReplacementEviction lru("lru"), alirs("alirs");
+  EXPECT_TRUE(alirs.WouldStore(Block(1, 0))) << "not full yet";
+  for (ReplacementEviction* policy : {&lru, &alirs}) EXPECT_TRUE(policy->SetCapacity(10));
+  EXPECT_TRUE(lru.WouldStore(Block(1, 0)));
+  for (int i = 0; i < 2; ++i) EXPECT_FALSE(alirs.WouldStore(Block(1, 0)));
+  EXPECT_TRUE(alirs.WouldStore({InodeId{1, 1}, RecordKind::kListing}));
+  EXPECT_FALSE(alirs.Offered(Block(1, 0), 100).has_value()) << "to have asked is no access";
+  EXPECT_TRUE(alirs.Offered(Block(1, 0), 100).has_value());
+  EXPECT_TRUE(alirs.WouldStore(Block(1, 0)));
+}
+
 TEST(ReplacementEviction, BeginsAnewWhenTheCapacityIsAnother) {
   ReplacementEviction policy("alirs");
   EXPECT_TRUE(policy.SetCapacity(100));
@@ -112,6 +124,24 @@ TEST(ReplacementEviction, WhatIsRefusedIsNotWritten) {
   EXPECT_EQ(stats.dropped_puts, 0U);
   EXPECT_GT(stats.refused_puts, 0U);
   EXPECT_LE(stats.written_bytes, stats.put_bytes * 13 / 10);
+}
+
+TEST(ReplacementEviction, AFullStoreDoesNotWantWhatItWouldRefuse) {
+  for (const bool admission : {true, false}) {
+    ScratchDirectory directory;
+    auto options = StoreOptions(directory, 16 * kMiB);
+    options.admission = admission;
+    const auto store = MustOpen(std::move(options));
+    EXPECT_TRUE(store->Wants(Block(2, 0), kStamp, 16384));
+    for (uint64_t index = 0; index < 2000; ++index) {  // 32 MiB
+      PutContent(*store, Block(1, index), kStamp, 16384);
+      if (index % 64 == 0) store->Flush();
+    }
+    EXPECT_EQ(store->Wants(Block(2, 0), kStamp, 16384), !admission);
+    const uint64_t refused = store->Stats().refused_puts;
+    PutContent(*store, Block(2, 0), kStamp, 16384);
+    EXPECT_EQ(store->Stats().refused_puts, refused + (admission ? 1 : 0));
+  }
 }
 
 TEST(ReplacementEviction, AScanLeavesTheWorkingSetWhereItIs) {
