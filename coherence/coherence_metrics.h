@@ -16,6 +16,9 @@ struct CoherenceMetrics {
         blocks_shared(r.AddCounter("ocfsgw_block_reads_total",
                                    "Blocks of file data read, by where they came from.",
                                    {{"from", "shared"}})),
+        blocks_ahead(r.AddCounter("ocfsgw_blocks_ahead_total",
+                                  "Blocks read from the backend ahead of a walk that reads the files of a "
+                                  "directory; also among the blocks read from there.")),
         bytes_from_store(r.AddCounter("ocfsgw_read_bytes_total",
                                       "Bytes of file data answered, by where they came from.",
                                       {{"from", "store"}})),
@@ -71,6 +74,7 @@ struct CoherenceMetrics {
   Counter& blocks_from_store;
   Counter& blocks_from_backend;
   Counter& blocks_shared;
+  Counter& blocks_ahead;
   Counter& bytes_from_store;
   Counter& bytes_from_backend;
   Counter& bytes_shared;

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "coherence/coherent_fs.h"
 #include "coherence/page_request.h"
-#include "coherence/shared_read.h"
 
 namespace ocfsgw::coherence {
 namespace {
@@ -25,6 +25,20 @@ void ForgetOldPages(Inode& inode, BackendFile& backing) {
   if (inode.forgets_done.load() == due) return;
   backing.ForgetPages();
   inode.forgets_done.store(due);  // not before: another reader would take them for forgotten
+}
+
+cache::RecordKey DataKey(InodeId inode, uint64_t index) {
+  return {inode, cache::RecordKind::kData, BlockIndex(index)};
+}
+
+uint64_t BytesOfBlock(const FileAttr& attr, uint64_t index) {
+  return std::min<uint64_t>(kBlockBytes, attr.size - index * kBlockBytes);
+}
+
+/// The walk that has looked the file up, for the first READ that asks.
+std::shared_ptr<Walk> TakeWalk(Inode& inode) {
+  MutexLock lock(inode.mutex);
+  return std::exchange(inode.walk, nullptr);
 }
 
 /// O_TRUNC comes as a change of its own, O_APPEND with every write: a descriptor with O_APPEND would append
@@ -143,10 +157,10 @@ Result<size_t> CoherentFs::Fill(OpenFile& file, const LeaseView& view, uint64_t 
 
 Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, uint64_t index, size_t from,
                                          std::span<std::byte> into) {
-  const cache::RecordKey key{view.attr.id, cache::RecordKind::kData, BlockIndex(index)};
-  const uint64_t begin = index * kBlockBytes;
-  const uint64_t block_bytes = std::min<uint64_t>(kBlockBytes, view.attr.size - begin);
-  if (recorder_ != nullptr) recorder_->Note(key.inode, key.index, block_bytes);
+  const cache::RecordKey key = DataKey(view.attr.id, index);
+  if (recorder_ != nullptr) recorder_->Note(key.inode, key.index, BytesOfBlock(view.attr, index));
+  const std::shared_ptr<Walk> walk = index == 0 ? TakeWalk(*file.inode()) : nullptr;
+  if (walk) walk->OnRead(false);
   const uint64_t reads_ended = file.inode()->block_reads_ended.load();
   if (const auto n = store_.Get(key, view.stamp, from, into); n.ok() && *n == into.size()) {
     metrics_.blocks_from_store.Add();
@@ -180,16 +194,11 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
     }
   }
   if (!block) {
+    if (walk) walk->OnRead(true);
     OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
-    ForgetOldPages(*file.inode(), *backing);
-    std::string bytes(block_bytes, '\0');
-    OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Read(begin, std::as_writable_bytes(std::span(bytes))));
-    metrics_.blocks_from_backend.Add();
+    OCFSGW_ASSIGN_OR_RETURN(block, ReadBlock(file.inode(), *backing, view, index, shared));
+    keep = false;  // where it may be, it is
     metrics_.bytes_from_backend.Add(into.size());
-    // Only what was read entirely under the lease is this version's; it is if the lease is still held.
-    keep = n == bytes.size() && leases_.StillHeld(*file.inode(), view.epoch);
-    bytes.resize(n);
-    block = std::make_shared<const std::string>(std::move(bytes));
   }
   if (keep) {
     store_.Put(key, view.stamp, block);
@@ -199,6 +208,39 @@ Result<size_t> CoherentFs::FillFromBlock(OpenFile& file, const LeaseView& view, 
   const size_t n = std::min(into.size(), block->size() - from);
   std::memcpy(into.data(), block->data() + from, n);
   return n;
+}
+
+Result<std::shared_ptr<const std::string>> CoherentFs::ReadBlock(const InodePtr& inode, BackendFile& backing,
+                                                                 const LeaseView& view, uint64_t index,
+                                                                 SharedRead& shared) {
+  ForgetOldPages(*inode, backing);
+  std::string bytes(BytesOfBlock(view.attr, index), '\0');
+  OCFSGW_ASSIGN_OR_RETURN(const size_t n,
+                          backing.Read(index * kBlockBytes, std::as_writable_bytes(std::span(bytes))));
+  metrics_.blocks_from_backend.Add();
+  // Only what was read entirely under the lease is this version's; it is if the lease is still held.
+  const bool keep = n == bytes.size() && leases_.StillHeld(*inode, view.epoch);
+  bytes.resize(n);
+  auto block = std::make_shared<const std::string>(std::move(bytes));
+  if (keep) {
+    store_.Put(DataKey(view.attr.id, index), view.stamp, block);
+    shared.End(block);
+  }
+  return block;
+}
+
+void CoherentFs::FetchAhead(const InodePtr& inode, const LeaseView& view) {
+  const uint64_t bytes = view.attr.size;
+  // A longer file is opened for its other blocks in any case: to open it here, too, would be once too often.
+  if (!S_ISREG(view.attr.mode) || bytes == 0 || bytes > kBlockBytes || view.attr.nlink == 0) return;
+  const cache::RecordKey key = DataKey(view.attr.id, 0);
+  const uint64_t reads_ended = inode->block_reads_ended.load();
+  if (!store_.Wants(key, view.stamp, bytes) || !store_.Wants(key, view.racy_stamp, bytes)) return;
+  SharedRead shared(leases_, inode, view.epoch, 0);
+  // One that has ended meanwhile may have put it there.
+  if (!shared.TryBegin() || inode->block_reads_ended.load() != reads_ended) return;
+  const auto file = backend_.Open(inode->node, O_RDONLY);
+  if (file.ok() && ReadBlock(inode, **file, view, 0, shared).ok()) metrics_.blocks_ahead.Add();
 }
 
 bool CoherentFs::MayMissSize(const InodePtr& inode, const FileAttr& attr, bool several) {

@@ -16,6 +16,7 @@
 #include "coherence/metadata_records.h"
 #include "coherence/mutation.h"
 #include "coherence/request_recorder.h"
+#include "coherence/shared_read.h"
 
 namespace ocfsgw::coherence {
 
@@ -87,8 +88,9 @@ class CoherentFs {
   using Send = std::function<void(std::span<const std::byte>)>;
 
   /// All referenced objects outlive this one, but for `ahead`, which has to be stopped before. `recorder`:
-  /// notes what the page store is asked for; may be null. `ahead`: runs lookups of names that a walk of a
-  /// directory will come to, see Directory::Ahead; null: there are none.
+  /// notes what the page store is asked for; may be null. `ahead`: looks up names that a walk of a directory
+  /// will come to, and reads the files if it does, see Directory::Ahead and Walk; null: nothing is done
+  /// ahead.
   CoherentFs(Backend& backend, LeaseTable& leases, cache::PageStore& store, CoherenceMetrics& metrics,
              RequestRecorder* recorder = nullptr, Executor* ahead = nullptr)
       : backend_(backend),
@@ -195,7 +197,9 @@ class CoherentFs {
   std::shared_ptr<const Listing> LeasedListing(const InodePtr& directory, const LeaseView& view,
                                                Status* error);
   Directory::Answer FindName(const InodePtr& parent, const LeaseView& view, const std::string& name);
-  void LookUpAhead(const InodePtr& parent, const LeaseView& view, const std::string& name);
+  /// `found`: what was found under `name`.
+  void LookUpAhead(const InodePtr& parent, const LeaseView& view, const std::string& name,
+                   const Result<Entry>& found);
   Result<Entry> LookupUnder(const InodePtr& parent, const LeaseView& view, const std::string& name);
   Result<Entry> ChildByIno(const InodePtr& parent, const LeaseView& view, const std::string& name,
                            uint64_t ino);
@@ -211,6 +215,12 @@ class CoherentFs {
   Result<size_t> Fill(OpenFile& file, const LeaseView& view, uint64_t offset, std::span<std::byte> into);
   Result<size_t> FillFromBlock(OpenFile& file, const LeaseView& view, uint64_t index, size_t from,
                                std::span<std::byte> into);
+  /// From the backend. What is found to be this version's is kept, for those who share the read, too.
+  Result<std::shared_ptr<const std::string>> ReadBlock(const InodePtr& inode, BackendFile& backing,
+                                                       const LeaseView& view, uint64_t index,
+                                                       SharedRead& shared);
+  /// Puts a file of one block into the store if it is not there and nobody else is reading it.
+  void FetchAhead(const InodePtr& inode, const LeaseView& view);
   // Changes.
   std::unique_ptr<AppendLock> LockAppends(const InodePtr& inode, BackendFile& file);
   Result<Entry> NewEntry(const Result<Found>& found);

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <climits>
 
@@ -104,7 +106,7 @@ Result<Entry> CoherentFs::Lookup(const InodePtr& parent, const std::string& name
   // Whoever relies on it finds out whether it is still held.
   if (lease != nullptr && view->quiet) *lease = view->epoch;
   auto entry = LookupUnder(parent, *view, name);
-  LookUpAhead(parent, *view, name);
+  LookUpAhead(parent, *view, name, entry);
   return entry;
 }
 
@@ -119,18 +121,31 @@ Result<Entry> CoherentFs::LookupUnder(const InodePtr& parent, const LeaseView& v
   return ChildByIno(parent, view, name, answer.ino);
 }
 
-void CoherentFs::LookUpAhead(const InodePtr& parent, const LeaseView& view, const std::string& name) {
+void CoherentFs::LookUpAhead(const InodePtr& parent, const LeaseView& view, const std::string& name,
+                             const Result<Entry>& found) {
   // With second_access this would be the first one; and few leases would push one another out.
   const LeaseConfig& config = leases_.config();
   if (ahead_ == nullptr || config.second_access.count() > 0) return;
   if (config.max_leases < 4 * Directory::kAheadMax) return;
-  for (std::string& next : view.names->Ahead(name)) {
-    const bool posted = ahead_->Post([this, parent, view, next = std::move(next)] {
+  Directory::AheadOfWalk ahead = view.names->Ahead(name);
+  if (ahead.walk && found.ok() && S_ISREG(found->attr.mode) && found->attr.size > 0) {
+    ahead.walk->OnFile();
+    MutexLock lock(found->inode->mutex);
+    found->inode->walk = ahead.walk;
+  }
+  for (std::string& next : ahead.names) {
+    const bool posted = ahead_->Post([this, parent, view, walk = ahead.walk, next = std::move(next)] {
       if (!leases_.StillHeld(*parent, view.epoch)) return;
       std::optional<uint32_t> lease;
-      if (KnownChild(parent, next, &lease)) return;
-      const auto found = LookupUnder(parent, view, next);
-      if (found.ok() && !found->lease) static_cast<void>(leases_.Want(found->inode, Urgency::kMetadata));
+      std::optional<Entry> child = KnownChild(parent, next, &lease);
+      if (!child) {
+        auto looked_up = LookupUnder(parent, view, next);
+        if (!looked_up.ok()) return;
+        child = std::move(*looked_up);
+      }
+      if (child->lease && !walk->reads()) return;
+      const auto leased = leases_.Want(child->inode, Urgency::kMetadata);
+      if (leased && walk->reads()) FetchAhead(child->inode, *leased);
     });
     if (!posted) return;
   }

@@ -98,8 +98,8 @@ void Directory::AddName(const std::string& name, uint64_t ino) {
   singles_[name] = ino;
 }
 
-std::vector<std::string> Directory::Ahead(const std::string& name) {
-  std::vector<std::string> ahead;
+Directory::AheadOfWalk Directory::Ahead(const std::string& name) {
+  AheadOfWalk ahead;
   MutexLock lock(mutex_);
   const DirectoryEntry* const entry = listing_ ? listing_->Find(name) : nullptr;
   if (entry == nullptr) return ahead;
@@ -107,11 +107,19 @@ std::vector<std::string> Directory::Ahead(const std::string& name) {
   const auto at = static_cast<size_t>(entry - entries.data());
   in_order_ = at == next_ ? in_order_ + 1 : 1;
   next_ = at + 1;
-  if (in_order_ == 1) told_ = next_;
+  if (in_order_ == 1) {
+    told_ = next_;
+    if (walk_) walk_->End();  // also for what is queued
+    walk_ = nullptr;
+  }
   if (in_order_ < kWalkMin) return ahead;
-  told_ = std::max(told_, next_);
+  if (!walk_) walk_ = std::make_shared<Walk>();
+  const bool reads = walk_->reads();
+  told_ = reads && !told_to_read_ ? next_ : std::max(told_, next_);
+  told_to_read_ = reads;
   const size_t end = std::min(entries.size(), next_ + std::min(4 * in_order_, kAheadMax));
-  for (; told_ < end; ++told_) ahead.push_back(entries[told_].name);
+  for (; told_ < end; ++told_) ahead.names.push_back(entries[told_].name);
+  ahead.walk = walk_;
   return ahead;
 }
 

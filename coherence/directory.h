@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "coherence/backend.h"
+#include "coherence/walk.h"
 
 namespace ocfsgw::coherence {
 
@@ -54,10 +55,14 @@ class Directory {
   /// `ino` 0: the name does not exist.
   void AddName(const std::string& name, uint64_t ino);
   bool ManyAsked() const;
+  struct AheadOfWalk {
+    std::shared_ptr<Walk> walk;  ///< Null: it is none.
+    std::vector<std::string> names;
+  };
   /// Whoever asks for names in the order of the listing will go on: the names that he will ask for next, each
-  /// told once. Nothing if `name` is not the next one after the last that was asked for, or the listing is
-  /// not known.
-  std::vector<std::string> Ahead(const std::string& name);
+  /// told once, and once more when he turns out to read the files. Nothing if `name` is not the next one
+  /// after the last that was asked for, or the listing is not known.
+  AheadOfWalk Ahead(const std::string& name);
   /// Names asked for in order before it is taken for a walk; how far ahead of it names are told, at most.
   static constexpr size_t kWalkMin = 4;
   static constexpr size_t kAheadMax = 64;
@@ -75,10 +80,12 @@ class Directory {
   std::unordered_map<std::string, uint64_t> singles_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, NodeRef> nodes_ GUARDED_BY(mutex_);
   // A walk, by places in the listing: of the next name, how many were asked for in order, up to where was
-  // told.
+  // told, and whether for one that reads.
   size_t next_ GUARDED_BY(mutex_) = 0;
   size_t in_order_ GUARDED_BY(mutex_) = 0;
   size_t told_ GUARDED_BY(mutex_) = 0;
+  bool told_to_read_ GUARDED_BY(mutex_) = false;
+  std::shared_ptr<Walk> walk_ GUARDED_BY(mutex_);  // not null: it is one
   std::atomic<bool> stored_{false};
 };
 

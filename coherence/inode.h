@@ -23,11 +23,12 @@
 #include "coherence/recall_memory.h"
 #include "coherence/seal.h"
 #include "coherence/stamp.h"
+#include "coherence/walk.h"
 #include "coherence/xattrs.h"
 
 namespace ocfsgw::coherence {
 
-/// A block of a file that a READ is reading from the backend, see SharedRead. Its inode's mutex guards it.
+/// A block of a file that is being read from the backend, see SharedRead. Its inode's mutex guards it.
 struct BlockRead {
   BlockRead(uint32_t of_epoch, uint64_t of_index) : epoch(of_epoch), index(of_index) {}
   const uint32_t epoch;  ///< Of the lease it is read under.
@@ -84,15 +85,17 @@ struct Inode {
   std::shared_ptr<Directory> names GUARDED_BY(mutex);
   std::shared_ptr<Xattrs> xattrs GUARDED_BY(mutex);
   std::vector<ByteRange> in_flight GUARDED_BY(mutex);
-  std::vector<std::shared_ptr<BlockRead>> block_reads GUARDED_BY(mutex);  ///< At most one each FUSE worker.
+  /// At most one of each FUSE worker and each thread that reads ahead.
+  std::vector<std::shared_ptr<BlockRead>> block_reads GUARDED_BY(mutex);
   std::atomic<uint64_t> block_reads_ended{0};  ///< Counts what has left `block_reads`.
   /// How often its backend's pages had to be forgotten when a lease was granted, and of these have been.
   std::atomic<uint64_t> forgets_due{0}, forgets_done{0};
-  KernelSize kernel_size GUARDED_BY(mutex);  ///< Of a regular file.
-  LinkCount links;                           ///< Of what is no directory.
-  NameRefusals refusals GUARDED_BY(mutex);   ///< Of a directory.
-  uint64_t hurried GUARDED_BY(mutex) = 0;    ///< Up to this mark false names are being taken back first.
-  bool reviving GUARDED_BY(mutex) = false;   ///< Somebody compares its names, see CoherentFs::ReviveNames.
+  std::shared_ptr<Walk> walk GUARDED_BY(mutex);  ///< That has looked it up, until it is read; null: none.
+  KernelSize kernel_size GUARDED_BY(mutex);      ///< Of a regular file.
+  LinkCount links;                               ///< Of what is no directory.
+  NameRefusals refusals GUARDED_BY(mutex);       ///< Of a directory.
+  uint64_t hurried GUARDED_BY(mutex) = 0;        ///< Up to this mark false names are being taken back first.
+  bool reviving GUARDED_BY(mutex) = false;  ///< Somebody compares its names, see CoherentFs::ReviveNames.
 
   /// When it was made, if the file system knows; not set: nobody has asked it yet.
   std::optional<std::optional<FileTime>> birth GUARDED_BY(mutex);

@@ -13,20 +13,28 @@ std::shared_ptr<const std::string> SharedRead::Await() {
   const TimePoint deadline = std::chrono::steady_clock::now() + leases_.config().recall_deadline;
   MutexLock lock(inode_->mutex);
   if (!StillHeld()) return nullptr;
-  auto& reads = inode_->block_reads;
-  const auto it = std::find_if(reads.begin(), reads.end(), [this](const auto& read) {
-    return read->epoch == epoch_ && read->index == index_;
-  });
-  if (it == reads.end()) {
-    mine_ = std::make_shared<BlockRead>(epoch_, index_);
-    reads.push_back(mine_);
-    return nullptr;
-  }
-  const std::shared_ptr<BlockRead> other = *it;
+  const std::shared_ptr<BlockRead> other = Join();
+  if (other == nullptr) return nullptr;
   while (!other->ended && StillHeld()) {
     if (!inode_->changed.WaitUntil(inode_->mutex, deadline)) return nullptr;
   }
   return StillHeld() ? other->block : nullptr;
+}
+
+bool SharedRead::TryBegin() {
+  MutexLock lock(inode_->mutex);
+  return StillHeld() && Join() == nullptr;
+}
+
+std::shared_ptr<BlockRead> SharedRead::Join() {
+  auto& reads = inode_->block_reads;
+  const auto it = std::find_if(reads.begin(), reads.end(), [this](const auto& read) {
+    return read->epoch == epoch_ && read->index == index_;
+  });
+  if (it != reads.end()) return *it;
+  mine_ = std::make_shared<BlockRead>(epoch_, index_);
+  reads.push_back(mine_);
+  return nullptr;
 }
 
 void SharedRead::End(std::shared_ptr<const std::string> block) {

@@ -28,12 +28,17 @@ class SharedRead {
 
   /// The block, read by another; or null: read it, then End(). May wait for that other.
   std::shared_ptr<const std::string> Await();
+  /// Instead of Await, for who need not have the block: whether to read it, then End(). Not if another reads
+  /// it or the lease is gone; never waits.
+  bool TryBegin();
   /// The block, or null if it was not read entirely under the lease. Put it into the store before: who comes
   /// from now on looks there.
   void End(std::shared_ptr<const std::string> block);
 
  private:
   bool StillHeld() const REQUIRES(inode_->mutex);
+  /// The read of another; null: there is none, and this one's is `mine_` now.
+  std::shared_ptr<BlockRead> Join() REQUIRES(inode_->mutex);
 
   const LeaseTable& leases_;
   const InodePtr inode_;

@@ -38,8 +38,8 @@ constexpr size_t kSettleThreads = 16;
 constexpr size_t kSettleQueueMax = 65536;
 /// Holds of removed inodes being dropped; each may free the inode's space.
 constexpr size_t kReleaseThreads = 2;
-/// Lookups of what a walk will come to: each waits for the lock manager once or twice, and they leave half of
-/// its threads to others.
+/// Lookups and reads of what a walk will come to: each waits for the lock manager once or twice, and they
+/// leave half of its threads to others.
 constexpr size_t kAheadThreads = kAcquireThreads / 2;
 constexpr size_t kAheadQueueMax = 4 * coherence::Directory::kAheadMax;
 /// Longest hold-off, as a multiple of the shortest: with the default 30 s, what nfsd waits before it

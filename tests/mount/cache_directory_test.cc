@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <vector>
 
 #include "tests/mount/files.h"
 #include "tests/mount/gateway_mount.h"
@@ -77,6 +78,25 @@ TEST_F(CacheDirectory, RestartKeepsTheCache) {
   std::printf("after the restart: %.0f blocks from the store, %.0f from the backend\n", store, backend);
   EXPECT_GE(store, 0.95 * kFiles);
   EXPECT_LE(backend, 0.05 * kFiles);
+}
+
+TEST_F(CacheDirectory, AWalkFindsWhatIsAheadInItIfItReads) {
+  ASSERT_TRUE(gateway_.Start());
+  std::vector<std::string> paths;  // as they are listed
+  for (const auto& entry : std::filesystem::directory_iterator(gateway_.Mount()))
+    paths.push_back(entry.path());
+  for (const auto& path : paths) Describe(path);
+  EXPECT_EQ(FromBackend(), 0) << "it only stats";
+  ASSERT_TRUE(gateway_.Unmount());
+  ASSERT_TRUE(gateway_.Start());
+  for (const auto& path : paths) {
+    Describe(path);
+    ASSERT_TRUE(ReadFile(path).has_value());
+  }
+  EXPECT_EQ(FromBackend(), kFiles) << "each once";
+  const double ahead = gateway_.Metric("ocfsgw_blocks_ahead_total");
+  std::printf("%.0f of %d files were read ahead\n", ahead, kFiles);
+  EXPECT_GT(ahead, 0);
 }
 
 TEST_F(CacheDirectory, RestartServesNothingThatChangedMeanwhile) {

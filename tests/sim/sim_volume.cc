@@ -242,6 +242,7 @@ Result<std::vector<coherence::DirectoryEntry>> SimBackend::List(const NodeRef& d
 }
 
 Result<std::unique_ptr<BackendFile>> SimBackend::Open(const NodeRef& node, int /*flags*/) {
+  opens.fetch_add(1);
   return std::unique_ptr<BackendFile>(std::make_unique<File>(*this, node->id().ino));
 }
 

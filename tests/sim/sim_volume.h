@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -126,6 +127,7 @@ class SimBackend final : public coherence::Backend {
   Result<struct statvfs> StatFs() override;
 
   uint64_t xattr_reads = 0;
+  std::atomic<uint64_t> opens{0};    ///< Files opened.
   std::function<void()> after_read;  ///< Called with what was read, before it is returned; no lock is held.
 
  private:

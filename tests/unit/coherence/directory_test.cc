@@ -23,11 +23,11 @@ std::shared_ptr<const Listing> ManyNames() {
 
 TEST(Directory, TellsAWalkOfWhatIsAhead) {
   Directory directory;
-  EXPECT_THAT(directory.Ahead(Name(0)), IsEmpty()) << "the order is not known";
+  EXPECT_THAT(directory.Ahead(Name(0)).names, IsEmpty()) << "the order is not known";
   directory.SetListing(ManyNames());
   size_t told = Directory::kWalkMin;
   for (size_t i = 0; i < kMany; ++i) {
-    const auto ahead = directory.Ahead(Name(i));
+    const auto ahead = directory.Ahead(Name(i)).names;
     if (i + 1 < Directory::kWalkMin) {
       EXPECT_THAT(ahead, IsEmpty());
       continue;
@@ -42,9 +42,9 @@ TEST(Directory, TellsAWalkOfWhatIsAhead) {
 TEST(Directory, OtherOrdersAreNoWalk) {
   Directory directory;
   directory.SetListing(ManyNames());
-  for (size_t i = kMany; i-- > 0;) EXPECT_THAT(directory.Ahead(Name(i)), IsEmpty());
-  for (size_t i = 0; i < kMany; i += 2) EXPECT_THAT(directory.Ahead(Name(i)), IsEmpty());
-  EXPECT_THAT(directory.Ahead("none"), IsEmpty());
+  for (size_t i = kMany; i-- > 0;) EXPECT_THAT(directory.Ahead(Name(i)).names, IsEmpty());
+  for (size_t i = 0; i < kMany; i += 2) EXPECT_THAT(directory.Ahead(Name(i)).names, IsEmpty());
+  EXPECT_THAT(directory.Ahead("none").names, IsEmpty());
 }
 
 TEST(LookUpAhead, TakesLeasesThatAWalkThenFinds) {
