@@ -8,6 +8,18 @@
 
 namespace ocfsgw::coherence {
 
+namespace {
+
+/// The mode that is left of one with set-id bits; nothing if it has none to lose.
+std::optional<uint32_t> WithoutSetIds(uint32_t before) {
+  uint32_t mode = before & 07777 & ~S_ISUID;
+  if ((mode & S_IXGRP) != 0)
+    mode &= ~S_ISGID;  // without it the bit means mandatory locking: should_remove_sgid()
+  return mode == (before & 07777) ? std::nullopt : std::optional(mode);
+}
+
+}  // namespace
+
 Result<Entry> CoherentFs::NewEntry(const Result<Found>& found) {
   if (!found.ok()) return found.status();
   return Entry{leases_.Get(found->node), found->attr, std::nullopt};
@@ -30,6 +42,7 @@ Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offs
   }
   // Not before: it may be opened only now, and wait for our own lease, whose recall waits for these pages.
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
+  if (mode.kill_set_ids) OCFSGW_RETURN_IF_ERROR(DropSetIds(change, file));
   const auto alone = mode.append ? LockAppends(file.inode(), *backing) : nullptr;
   OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));
   metrics_.bytes_written.Add(n);
@@ -44,12 +57,9 @@ Status CoherentFs::DropSetIds(Mutation& change, OpenFile& file) {
   OCFSGW_RETURN_IF_ERROR(change.Add(file.inode()));
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
   OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, backing->Stat());
-  uint32_t mode = attr.mode & 07777 & ~S_ISUID;
-  if ((mode & S_IXGRP) != 0)
-    mode &= ~S_ISGID;  // without it the bit means mandatory locking: should_remove_sgid()
-  if (mode == (attr.mode & 07777)) return Status::Ok();
   AttrChange drop;
-  drop.mode = mode;
+  drop.mode = WithoutSetIds(attr.mode);
+  if (!drop.mode) return Status::Ok();
   return backend_.SetAttr(file.inode()->node, drop, backing).status();
 }
 
@@ -78,12 +88,16 @@ Result<uint64_t> CoherentFs::CopyRange(Mutation& change, OpenFile& source, uint6
   return out->CopyFrom(*in, from, to, length);
 }
 
-Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr,
-                                     OpenFile* file) {
+Result<FileAttr> CoherentFs::SetAttr(Mutation& change, const InodePtr& inode, AttrChange attr, OpenFile* file,
+                                     bool kill_set_ids) {
   OCFSGW_RETURN_IF_ERROR(change.Add(inode));
   BackendFile* backing = nullptr;
   if (file != nullptr && (file->flags() & O_ACCMODE) != O_RDONLY) {
     OCFSGW_ASSIGN_OR_RETURN(backing, file->Backing(backend_));
+  }
+  if (kill_set_ids && !attr.mode) {
+    OCFSGW_ASSIGN_OR_RETURN(const FileAttr before, backend_.Stat(inode->node));
+    attr.mode = WithoutSetIds(before.mode);
   }
   auto changed = backend_.SetAttr(inode->node, attr, backing);
   if (changed.ok() && attr.size) {

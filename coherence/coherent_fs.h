@@ -32,8 +32,9 @@ struct Entry {
 };
 
 struct WriteMode {
-  bool cached = false;  ///< The kernel has the bytes in its page cache, too.
-  bool append = false;  ///< At the end of the file, wherever that is by now.
+  bool cached = false;        ///< The kernel has the bytes in its page cache, too.
+  bool append = false;        ///< At the end of the file, wherever that is by now.
+  bool kill_set_ids = false;  ///< It takes set-user-ID and set-group-ID bits away, as a user's does.
 };
 
 /// A file opened through this gateway. Thread-safe.
@@ -150,9 +151,6 @@ class CoherentFs {
   // Changes (coherent_changes.cc): `change` collects the inodes; destroy it after the answer.
   Result<size_t> Write(Mutation& change, OpenFile& file, uint64_t offset, std::span<const std::byte> from,
                        WriteMode mode);
-  /// What a user's write does to set-user-ID and set-group-ID bits: the kernel leaves it to us for direct
-  /// writes, and the backend does it for nobody who is privileged, as this process is. Call before Write.
-  Status DropSetIds(Mutation& change, OpenFile& file);
   /// What a new access ACL does to the set-group-ID bit if the caller is not in the group
   /// (posix_acl_update_mode() of the kernel). Call after SetXattr.
   Status DropSetGroupId(Mutation& change, const InodePtr& inode, const Caller& caller);
@@ -160,7 +158,9 @@ class CoherentFs {
   /// copy_file_range(2) from one open file to another. The bytes copied.
   Result<uint64_t> CopyRange(Mutation& change, OpenFile& source, uint64_t from, OpenFile& target, uint64_t to,
                              uint64_t length);
-  Result<FileAttr> SetAttr(Mutation& change, const InodePtr& inode, const AttrChange& attr, OpenFile* file);
+  /// `kill_set_ids`: as WriteMode's.
+  Result<FileAttr> SetAttr(Mutation& change, const InodePtr& inode, AttrChange attr, OpenFile* file,
+                           bool kill_set_ids = false);
   Result<std::pair<Entry, std::unique_ptr<OpenFile>>> Create(Mutation& change, const InodePtr& parent,
                                                              const std::string& name, uint32_t mode,
                                                              int flags, const Caller& caller);
@@ -222,6 +222,8 @@ class CoherentFs {
   /// Puts a file of one block into the store if it is not there and nobody else is reading it.
   void FetchAhead(const InodePtr& inode, const LeaseView& view);
   // Changes.
+  /// The backend does it for nobody who is privileged, as this process is.
+  Status DropSetIds(Mutation& change, OpenFile& file);
   std::unique_ptr<AppendLock> LockAppends(const InodePtr& inode, BackendFile& file);
   Result<Entry> NewEntry(const Result<Found>& found);
   template <typename Remove>

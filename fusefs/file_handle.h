@@ -52,9 +52,10 @@ using OpenFiles = HandleSet<FileHandle>;
 /// An open directory reads one listing from beginning to end: an entry that was there throughout comes
 /// exactly once, and offsets stay what they are. Rewinding takes a new listing, as rewinddir(3) asks.
 struct DirectoryHandle {
-  DirectoryHandle(coherence::InodePtr i, KernelListings::Handle k) : inode(std::move(i)), kernel(k) {}
+  DirectoryHandle(coherence::InodePtr i, KernelListings::Handle k)
+      : inode(std::move(i)), kernel(std::move(k)), listing(std::move(kernel.listing)) {}
   const coherence::InodePtr inode;
-  const KernelListings::Handle kernel;
+  KernelListings::Handle kernel;
   Mutex mutex;
   std::shared_ptr<const coherence::Listing> listing GUARDED_BY(mutex);
 };

@@ -408,7 +408,7 @@ nlohmann::json Gateway::StatusReport() const {
       {"source", options_.source},
       {"mountpoint", options_.mountpoint},
       {"fast", fast},
-      {"passthrough", !connections_.empty() && connections_.front()->context->passthrough.enabled()},
+      {"passthrough", !connections_.empty() && connections_.front()->context->passthrough.active()},
       {"volume", fmt::format("{:016x}", source_->volume().value)},
       {"lease_provider", LeaseModeName(leases_.mode)},
       {"coherence", CoherenceOf(leases_.mode)},

@@ -15,7 +15,11 @@ KernelListings::Handle KernelListings::Open(NodeId directory, uint32_t lease) {
   const bool alone = known.open == 0;
   if (known.lease != lease || known.step != Step::kNone || (!alone && !known.read)) return {};
   ++known.open;
-  return {.keeping = true, .keeps_pages = known.clean, .lease = lease};
+  const bool keeps_pages = known.clean && (!known.read || known.listing != nullptr);
+  return {.keeping = true,
+          .keeps_pages = keeps_pages,
+          .lease = lease,
+          .listing = keeps_pages ? known.listing : nullptr};
 }
 
 KernelListings::Directory* KernelListings::Find(NodeId directory, const Handle& handle) {
@@ -29,11 +33,12 @@ void KernelListings::WorkedIn(Directory& directory) {
   directory.step = Step::kNone;
 }
 
-void KernelListings::OnRead(NodeId directory, const Handle& handle, bool from_the_beginning) {
+void KernelListings::OnRead(NodeId directory, Handle& handle, bool from_the_beginning) {
   MutexLock lock(mutex_);
   Directory* const known = Find(directory, handle);
   if (known == nullptr) return;
-  if (!handle.keeps_pages) known->clean = true;  // the kernel has dropped the others when it opened this one
+  // The kernel has dropped all others when it opened this one.
+  if (!std::exchange(handle.has_read, true) && !handle.keeps_pages) known->clean = true;
   if (known->open > 1) return;
   if (known->step == Step::kCompleting || from_the_beginning) WorkedIn(*known);
   if (from_the_beginning) known->step = Step::kReading;
@@ -75,10 +80,11 @@ bool KernelListings::Has(NodeId directory) const {
   return it != directories_.end() && it->second.has;
 }
 
-std::shared_ptr<const coherence::Listing> KernelListings::ListingOf(NodeId directory) const {
+void KernelListings::TakenBack(NodeId directory) {
+  std::shared_ptr<const coherence::Listing> dropped;  // destroyed outside of the mutex
   MutexLock lock(mutex_);
   const auto it = directories_.find(directory);
-  return it == directories_.end() ? nullptr : it->second.listing;
+  if (it != directories_.end()) dropped = std::move(it->second.listing);
 }
 
 void KernelListings::Forget(NodeId directory) {

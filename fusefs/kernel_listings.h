@@ -30,13 +30,16 @@ class KernelListings {
   struct Handle {
     bool keeping = false;
     bool keeps_pages = true;  ///< The kernel leaves what it has of the directory when it opens this one.
-    uint32_t lease = 0;       ///< Of a keeping one: under which it was opened.
+    bool has_read = false;
+    uint32_t lease = 0;  ///< Of a keeping one: under which it was opened.
+    /// What the kernel may be reading by it, for when it loses that in the middle; null: nothing.
+    std::shared_ptr<const coherence::Listing> listing{};
   };
 
   /// OPENDIR under the lease of epoch `lease` on the directory.
   Handle Open(NodeId directory, uint32_t lease);
   /// READDIR has come: the kernel has worked in all answers to former ones.
-  void OnRead(NodeId directory, const Handle& handle, bool from_the_beginning);
+  void OnRead(NodeId directory, Handle& handle, bool from_the_beginning);
   /// There is nothing more: whether that may be said so that it completes the listing, if the lease is still
   /// held when it is; else NotCompleted().
   bool MayComplete(NodeId directory, const Handle& handle,
@@ -50,8 +53,8 @@ class KernelListings {
 
   /// Whether the kernel may have a complete listing.
   bool Has(NodeId directory) const;
-  /// The one that it may be reading, for who goes on where the kernel has lost it; null: none.
-  std::shared_ptr<const coherence::Listing> ListingOf(NodeId directory) const;
+  /// What it had has been taken back; who has it open may still have to go on.
+  void TakenBack(NodeId directory);
   /// The kernel has forgotten the node.
   void Forget(NodeId directory);
 
@@ -68,7 +71,7 @@ class KernelListings {
     bool has = false;    ///< It was completed, or is being.
     bool read = false;   ///< It was, and the kernel has worked that in.
     Step step = Step::kNone;
-    std::shared_ptr<const coherence::Listing> listing;
+    std::shared_ptr<const coherence::Listing> listing{};
   };
   Directory* Find(NodeId directory, const Handle& handle) REQUIRES(mutex_);
   static void WorkedIn(Directory& directory);

@@ -30,7 +30,7 @@ KernelNotifier::KernelNotifier()
       directories_({.name = "names", .threads = kThreads, .queue_max = kQueueMax}) {}
 
 void KernelNotifier::Attach(fuse_session* session, const InodeTable* inodes, NameTable* names,
-                            const KernelListings* listings) {
+                            KernelListings* listings) {
   const size_t attached = attached_.load(std::memory_order_relaxed);
   connections_.at(attached) = {session, inodes, names, listings};
   attached_.store(attached + 1, std::memory_order_release);
@@ -152,7 +152,9 @@ void KernelNotifier::Invalidate(InodeId inode, std::vector<coherence::ByteRange>
 
 void KernelNotifier::ForgetListing(InodeId directory) {
   ForEach(directory, [](const Connection& connection, fuse_ino_t ino) {
-    if (connection.listings->Has(ino)) Invalidate(connection.session, ino, 0, 0);
+    if (!connection.listings->Has(ino)) return;
+    Invalidate(connection.session, ino, 0, 0);
+    connection.listings->TakenBack(ino);
   });
 }
 

@@ -31,8 +31,7 @@ class KernelNotifier final : public coherence::KernelCache {
 
   /// Adds a connection, kConnectionsMax at most. Before the first, and after Detach, there is no kernel cache
   /// and every invalidation is done at once. REQUIRES: one thread; not served yet; all outlive Detach.
-  void Attach(fuse_session* session, const InodeTable* inodes, NameTable* names,
-              const KernelListings* listings);
+  void Attach(fuse_session* session, const InodeTable* inodes, NameTable* names, KernelListings* listings);
   /// Of all connections. Waits for the notifications under way.
   void Detach();
 
@@ -55,7 +54,7 @@ class KernelNotifier final : public coherence::KernelCache {
     fuse_session* session = nullptr;
     const InodeTable* inodes = nullptr;
     NameTable* names = nullptr;
-    const KernelListings* listings = nullptr;
+    KernelListings* listings = nullptr;
   };
   std::span<const Connection> Connections() const {
     return {connections_.data(), attached_.load(std::memory_order_acquire)};

@@ -73,7 +73,6 @@ static_assert(sizeof(StatxOut) == 32 + 256);
 constexpr uint32_t kInitExt = 1U << 30;          // FUSE_INIT_EXT: flags2 counts
 constexpr uint32_t kInitPassthrough2 = 1U << 5;  // FUSE_PASSTHROUGH, bit 37, of flags2
 constexpr uint32_t kOpenPassthrough = 1U << 7;   // FOPEN_PASSTHROUGH
-constexpr size_t kInitInFlags2 = 16;             // of struct fuse_init_in, behind its header
 struct InitOut {                                 // struct fuse_init_out
   uint32_t before[3];
   uint32_t flags;
@@ -86,7 +85,9 @@ static_assert(sizeof(InitOut) == sizeof(fuse_init_out) &&
               offsetof(InitOut, flags) == offsetof(fuse_init_out, flags));
 
 thread_local bool is_statx = false;
-thread_local bool can_pass_through = false;  // INIT says so, and is not answered
+thread_local bool kills_set_ids = false;
+thread_local uint32_t init_flags = 0;  // what INIT offers of what is to be had, until it is answered
+thread_local uint32_t init_flags2 = 0;
 thread_local int pass_through_to = 0;
 
 /// Longer than it takes to receive a small request that is there; shorter than to be woken for one.
@@ -105,6 +106,14 @@ bool PollUntil(int fd, std::chrono::steady_clock::time_point end) {
   return ready != 0;
 }
 
+/// The arguments of a request; zeros if they are shorter.
+template <typename T>
+T ArgumentsOf(const fuse_in_header& request, size_t bytes) {
+  T arguments{};
+  if (bytes >= sizeof request + sizeof arguments) std::memcpy(&arguments, &request + 1, sizeof arguments);
+  return arguments;
+}
+
 /// A READ of so much is copied before another worker would be awake.
 constexpr uint32_t kQuickReadBytes = 64 * 1024;
 
@@ -116,22 +125,24 @@ bool IsQuick(const fuse_in_header& request, size_t bytes) {
     case FUSE_OPEN:
     case FUSE_RELEASE:
       return true;
-    case FUSE_READ: {
-      fuse_read_in read{};
-      if (bytes < sizeof request + sizeof read) return false;
-      std::memcpy(&read, &request + 1, sizeof read);
-      return read.size <= kQuickReadBytes;
-    }
+    case FUSE_READ:
+      return ArgumentsOf<fuse_read_in>(request, bytes).size <= kQuickReadBytes;
     default:
       return false;
   }
 }
 
-void NoteInit(const fuse_in_header* request, size_t bytes) {
-  uint32_t flags2 = 0;
-  if (bytes < sizeof *request + kInitInFlags2 + sizeof flags2) return;
-  std::memcpy(&flags2, reinterpret_cast<const char*>(request + 1) + kInitInFlags2, sizeof flags2);
-  can_pass_through = (flags2 & kInitPassthrough2) != 0;
+void NoteInit(const fuse_init_in& init, const MountContext& context) {
+  init_flags = init.flags & FUSE_HANDLE_KILLPRIV_V2;
+  init_flags2 = context.passthrough.offered() ? init.flags2 & kInitPassthrough2 : 0;
+}
+
+bool KillsSetIds(const fuse_in_header& request, size_t bytes) {
+  if (request.opcode == FUSE_WRITE) {
+    return (ArgumentsOf<fuse_write_in>(request, bytes).write_flags & FUSE_WRITE_KILL_SUIDGID) != 0;
+  }
+  return request.opcode == FUSE_SETATTR &&
+         (ArgumentsOf<fuse_setattr_in>(request, bytes).valid & FATTR_KILL_SUIDGID) != 0;
 }
 
 /// Runs where a worker may be cancelled, and before libfuse has another one started: nothing may be handled
@@ -158,9 +169,10 @@ ssize_t Receive(int fd, void* buffer, size_t size, void* userdata) {
   is_statx = opcode == kOpcodeStatx;
   if (is_statx) opcode = FUSE_GETATTR;
   if (opcode == FUSE_TMPFILE) opcode = FUSE_CREATE;
-  if (opcode == FUSE_INIT && context.passthrough.offered()) NoteInit(&request, static_cast<size_t>(got));
-  gate.Leave(
-      {.quick = IsQuick(request, static_cast<size_t>(got)), .waited = waited, .polled_in_vain = in_vain});
+  const auto bytes = static_cast<size_t>(got);
+  if (opcode == FUSE_INIT) NoteInit(ArgumentsOf<fuse_init_in>(request, bytes), context);
+  kills_set_ids = KillsSetIds(request, bytes);
+  gate.Leave({.quick = IsQuick(request, bytes), .waited = waited, .polled_in_vain = in_vain});
   return got;
 }
 
@@ -174,13 +186,18 @@ T* Tail(const iovec* parts, int count) {
 }
 
 ssize_t Send(int fd, iovec* parts, int count, void* userdata) {
-  if (std::exchange(can_pass_through, false)) {
+  if ((init_flags | init_flags2) != 0) {
     if (auto* const init = Tail<InitOut>(parts, count)) {
-      init->flags |= kInitExt;
-      init->flags2 |= kInitPassthrough2;
-      init->max_stack_depth = 1;
-      static_cast<MountContext*>(userdata)->passthrough.Enable();
+      auto& context = *static_cast<MountContext*>(userdata);
+      init->flags |= init_flags | kInitExt;
+      init->flags2 |= init_flags2;
+      if (init_flags != 0) context.says_kill.store(true);
+      if (init_flags2 != 0) {
+        init->max_stack_depth = 1;
+        context.passthrough.Enable();
+      }
     }
+    init_flags = init_flags2 = 0;
   }
   if (const int backing = std::exchange(pass_through_to, 0); backing != 0) {
     if (auto* const open = Tail<fuse_open_out>(parts, count)) {
@@ -209,6 +226,7 @@ Status ReceiveNewRequests(fuse_session* session) {
 }
 
 bool IsStatx() { return is_statx; }
+bool KillsSetIds() { return kills_set_ids; }
 void PassThrough(int backing) { pass_through_to = backing; }
 
 int ReplyStatx(fuse_req_t req, const struct stat& attr, const std::optional<coherence::FileTime>& birth,

@@ -17,6 +17,9 @@ namespace ocfsgw::fusefs {
 /// | STATX (Linux 6.6)   | GETATTR, whose arguments are a prefix of STATX's | ReplyStatx        |
 /// | TMPFILE (Linux 6.1) | CREATE with O_TMPFILE, same arguments and answer | fuse_reply_create |
 ///
+/// What it does not know of requests that it has handlers for: KillsSetIds(), with the answer to INIT that
+/// has the kernel say so (FUSE_HANDLE_KILLPRIV_V2, Linux 5.11) instead of asking before each write.
+///
 /// And an answer that it cannot give: that the kernel is to read and write a file by itself (passthrough,
 /// Linux 6.9), which it is told by the answer to INIT, if Passthrough::offered(), and by those to OPEN and
 /// CREATE, see PassThrough().
@@ -31,6 +34,10 @@ void PassThrough(int backing);
 /// Whether the GETATTR that this thread has received last is a STATX. libfuse has a request handled on the
 /// thread that received it: call before the handler returns, on its thread.
 bool IsStatx();
+
+/// Whether the WRITE, or the SETATTR of a size, that this thread has received last takes set-user-ID and
+/// set-group-ID bits away. As IsStatx().
+bool KillsSetIds();
 
 /// Answers a STATX. `birth`: left out if it is not known. Errors as fuse_reply_attr.
 int ReplyStatx(fuse_req_t req, const struct stat& attr, const std::optional<coherence::FileTime>& birth,

@@ -28,7 +28,7 @@ struct Question {
 bool Answer(const Question& asked, const Result<coherence::Attributes>& known, bool may_store) {
   MountContext& context = Context(asked.req);
   DropIfLinksChange(context, asked.inode);
-  if (known.ok() &&
+  if (known.ok() && !context.passthrough.Passes(asked.ino) &&
       context.fs.MayMissSize(asked.inode, known->attr, context.notifier.HasSeveral(asked.inode->id()))) {
     if (!may_store) return false;
     context.fs.TellSize(asked.inode, asked.file, known->attr.size, [&](uint64_t offset, std::byte last) {
@@ -89,7 +89,7 @@ void SetAttr(fuse_req_t req, fuse_ino_t ino, struct stat* attr, int to_set, fuse
   const auto file = fi != nullptr ? FileOf(req, ino, fi, (to_set & FUSE_SET_ATTR_SIZE) != 0) : nullptr;
   if (fi != nullptr && !file) return;
   coherence::Mutation change(fs.leases());
-  const auto changed = fs.SetAttr(change, inode, ToChange(*attr, to_set), file.get());
+  const auto changed = fs.SetAttr(change, inode, ToChange(*attr, to_set), file.get(), KillsSetIds());
   if (changed.ok()) {
     ReplyAttr(req, ino, inode, coherence::Attributes{*changed, std::nullopt});
   } else {

@@ -41,23 +41,19 @@ void OpenDirectory(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
     const auto view = context.fs.leases().Want(inode, coherence::Urgency::kMetadata);
     if (view && view->names && view->quiet) kernel = context.listings.Open(ino, view->epoch);
   }
-  fi->fh = context.directories.Add(std::make_unique<DirectoryHandle>(std::move(inode), kernel));
   fi->keep_cache = kernel.keeps_pages;
   fi->cache_readdir = kernel.keeping;
+  fi->fh = context.directories.Add(std::make_unique<DirectoryHandle>(std::move(inode), std::move(kernel)));
   if (fuse_reply_open(req, fi) != 0) CloseDirectory(context, ino, fi);
 }
 
-Result<std::shared_ptr<const Listing>> ListingFor(MountContext& context, fuse_ino_t ino,
-                                                  DirectoryHandle& handle, off_t offset) {
-  std::shared_ptr<const Listing> listing;
+Result<std::shared_ptr<const Listing>> ListingFor(coherence::CoherentFs& fs, DirectoryHandle& handle,
+                                                  off_t offset) {
   if (offset != 0) {
     MutexLock lock(handle.mutex);
     if (handle.listing) return handle.listing;
-    if (handle.kernel.keeping) listing = context.listings.ListingOf(ino);
   }
-  if (!listing) {
-    OCFSGW_ASSIGN_OR_RETURN(listing, context.fs.List(handle.inode));
-  }
+  OCFSGW_ASSIGN_OR_RETURN(auto listing, fs.List(handle.inode));
   MutexLock lock(handle.mutex);
   handle.listing = listing;
   return listing;
@@ -174,7 +170,7 @@ void ReadEntries(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, cons
   MountContext& context = Context(req);
   DirectoryHandle& handle = OpenDirectories::Of(fi);
   context.listings.OnRead(ino, handle.kernel, offset == 0);
-  const auto listing = ListingFor(context, ino, handle, offset);
+  const auto listing = ListingFor(context.fs, handle, offset);
   if (!listing.ok()) {
     ReplyStatus(req, listing.status());
     return;

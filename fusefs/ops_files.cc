@@ -28,17 +28,21 @@ void Describe(const MountContext& context, const OpenFile& file, fuse_file_info*
   fi->noflush = context.ranges == nullptr && (fi->flags & O_ACCMODE) == O_RDONLY;
 }
 
-/// Whoever only writes gains by it. Who appends does so under a lock of ours, see CoherentFs::Write.
-bool GainsByPassthrough(int flags) { return (flags & O_ACCMODE) == O_WRONLY && (flags & O_APPEND) == 0; }
+/// What whoever only writes gains by passing the file through to: a descriptor, or -1. Who appends does so
+/// under a lock of ours, see CoherentFs::Write; O_DIRECT would be the source's own, with its alignment.
+int WorthPassingTo(coherence::Backend& backend, OpenFile& file) {
+  constexpr int kOthers = O_APPEND | O_DIRECT;
+  if ((file.flags() & O_ACCMODE) != O_WRONLY || (file.flags() & kOthers) != 0) return -1;
+  const auto backing = file.Backing(backend);
+  return backing.ok() ? (*backing)->Descriptor() : -1;
+}
 
 /// Has the kernel use the file without us, if that is wanted and possible, or has to be. Right before the
 /// answer, which this thread gives.
-void PassThroughIfPossible(MountContext& context, fuse_ino_t ino, FileHandle& handle, int flags) {
+void PassThroughIfPossible(MountContext& context, fuse_ino_t ino, FileHandle& handle) {
   if (!context.passthrough.enabled()) return;
-  handle.passed = context.passthrough.Open(ino, GainsByPassthrough(flags), [&] {
-    const auto backing = handle.file->Backing(context.fs.backend());
-    return backing.ok() ? (*backing)->Descriptor() : -1;
-  });
+  OpenFile& file = *handle.file;
+  handle.passed = context.passthrough.Open(ino, file.flags(), WorthPassingTo(context.fs.backend(), file));
   if (handle.passed.backing != 0) PassThrough(handle.passed.backing);
 }
 
@@ -58,7 +62,7 @@ void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   MountContext& context = Context(req);
   Describe(context, **file, fi);
   fi->fh = context.files.Add(std::make_unique<FileHandle>(std::move(*file)));
-  PassThroughIfPossible(context, ino, OpenFiles::Of(fi), fi->flags);
+  PassThroughIfPossible(context, ino, OpenFiles::Of(fi));
   if (fuse_reply_open(req, fi) != 0) CloseFile(context, ino, fi->fh);
 }
 
@@ -78,7 +82,7 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
   fi->fh = context.files.Add(std::make_unique<FileHandle>(std::move(created->second)));
   const fuse_entry_param param = context.inodes.Remember(created->first);
   if (named) context.names.Change(parent, name, param.ino);
-  PassThroughIfPossible(context, param.ino, OpenFiles::Of(fi), fi->flags);
+  PassThroughIfPossible(context, param.ino, OpenFiles::Of(fi));
   if (fuse_reply_create(req, &param, fi) != 0) {
     CloseFile(context, param.ino, fi->fh);
     ForgetNode(context, param.ino, 1);
@@ -113,15 +117,13 @@ void Write(fuse_req_t req, fuse_ino_t ino, const char* data, size_t size, off_t 
   const bool direct = Context(req).fast ? (fi->flags & O_DIRECT) != 0 : file.direct();
   // Pages written back from a mapping come with any handle of the inode's, direct or not.
   const bool cached = fi->writepage || !direct;
-  if (!cached && fuse_req_ctx(req)->uid != 0) {
-    if (const Status status = fs.DropSetIds(change, file); !status.ok()) {
-      ReplyStatus(req, status);
-      return;
-    }
-  }
+  const bool kill = Context(req).says_kill.load(std::memory_order_relaxed)
+                        ? KillsSetIds()
+                        : !cached && fuse_req_ctx(req)->uid != 0;
   const bool append = (fi->flags & O_APPEND) != 0 && !fi->writepage;
-  const auto written = fs.Write(change, file, static_cast<uint64_t>(offset),
-                                std::as_bytes(std::span(data, size)), {.cached = cached, .append = append});
+  const auto written =
+      fs.Write(change, file, static_cast<uint64_t>(offset), std::as_bytes(std::span(data, size)),
+               {.cached = cached, .append = append, .kill_set_ids = kill});
   if (written.ok()) {
     fuse_reply_write(req, *written);
   } else {

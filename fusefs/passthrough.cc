@@ -1,5 +1,6 @@
 #include "fusefs/passthrough.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 
 #include <cerrno>
@@ -22,36 +23,63 @@ constexpr unsigned long kBackingClose = _IOW(229, 2, uint32_t);   // FUSE_DEV_IO
 
 }  // namespace
 
-int Passthrough::Register(int file) {
-  if (file < 0 || refused_) return 0;
+int Passthrough::Register(int file) const {
   const BackingMap map{.fd = file, .flags = 0, .padding = 0};
   const int backing = ioctl(device_, kBackingOpen, &map);
   if (backing > 0) return backing;
   // EPERM: not root of the machine. ELOOP: a source that is stacked on others itself.
-  refused_ = errno == EPERM || errno == ELOOP;
-  if (refused_) {
+  if ((errno == EPERM || errno == ELOOP) && !refused_.exchange(true)) {
     log::Info("the kernel refuses to write past the gateway ({}): it does not", std::strerror(errno));
   }
   return 0;
 }
 
-Passthrough::Handle Passthrough::Open(fuse_ino_t node, bool wanted, const std::function<int()>& file) {
+void Passthrough::Drop(const Node& node) const {
+  const auto backing = static_cast<uint32_t>(node.backing);
+  if (backing != 0) ioctl(device_, kBackingClose, &backing);
+}
+
+Passthrough::Handle Passthrough::Open(fuse_ino_t node, int flags, int file) {
   if (!enabled()) return {};
   MutexLock lock(mutex_);
   Node& known = nodes_[node];
-  if (known.handles == 0 && wanted) known.backing = Register(file());
+  if (known.handles == 0 && known.backing == 0 && file >= 0 && active()) known.backing = Register(file);
   ++known.handles;
+  if (known.backing != 0) known.readable |= (flags & O_ACCMODE) != O_WRONLY;
   return {.backing = known.backing, .counted = true};
 }
 
 void Passthrough::Close(fuse_ino_t node, const Handle& handle) {
   if (!handle.counted) return;
+  Node dropped;
+  {
+    MutexLock lock(mutex_);
+    const auto it = nodes_.find(node);
+    if (it == nodes_.end() || --it->second.handles > 0 || it->second.readable) return;
+    dropped = it->second;
+    nodes_.erase(it);
+  }
+  Drop(dropped);
+}
+
+void Passthrough::Forget(fuse_ino_t node) {
+  if (!enabled()) return;
+  Node dropped;
+  {
+    MutexLock lock(mutex_);
+    const auto it = nodes_.find(node);
+    if (it == nodes_.end()) return;
+    dropped = it->second;
+    nodes_.erase(it);
+  }
+  Drop(dropped);
+}
+
+bool Passthrough::Passes(fuse_ino_t node) {
+  if (!enabled()) return false;
   MutexLock lock(mutex_);
   const auto it = nodes_.find(node);
-  if (it == nodes_.end() || --it->second.handles > 0) return;
-  const auto backing = static_cast<uint32_t>(it->second.backing);
-  if (backing != 0) ioctl(device_, kBackingClose, &backing);
-  nodes_.erase(it);
+  return it != nodes_.end() && it->second.backing != 0;
 }
 
 }  // namespace ocfsgw::fusefs

@@ -117,6 +117,7 @@ void ForgetNode(MountContext& context, fuse_ino_t ino, uint64_t lookups) {
   context.names.Forget(ino);
   context.listings.Forget(ino);
   context.used.Forget(ino);
+  context.passthrough.Forget(ino);
   coherence::LeaseTable& leases = context.fs.leases();
   if (!forgotten->hold && !leases.HeldOfNoName(*forgotten->inode)) return;
   const auto removed = std::make_shared<InodeTable::Forgotten>(*std::move(forgotten));

@@ -40,6 +40,7 @@ struct MountContext {
   bool fast = false;                   ///< A fast tree: the kernel does not say what it opens.
   bool local_flock = false;            ///< In a fast tree flock(2) is the kernel's own business.
   bool may_pass = false;               ///< See Passthrough.
+  std::atomic<bool> says_kill{false};  ///< The kernel says what KillsSetIds() tells.
   std::atomic<bool> may_trust{false};  ///< See MayTrust; set when the kernel has said what it can.
   ReaderGate readers{ReaderGate::ReadersForThisMachine()};
   OpenFiles files{};

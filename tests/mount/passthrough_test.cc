@@ -101,17 +101,94 @@ TEST_F(PassthroughTest, WritesBesideAReaderWhoWasThereFirstComeByTheGateway) {
   EXPECT_EQ(mapping.Text(), "new!");
 }
 
+// A mapping outlives all descriptors, and is of the source's file.
+TEST_F(PassthroughTest, WhatIsMappedStaysTheSourcesFile) {
+  std::optional<Descriptor> writer(open(Mount("file").c_str(), O_WRONLY));
+  std::optional<Descriptor> both(open(Mount("file").c_str(), O_RDWR));
+  const Mapping first(both->get(), 2, PROT_READ | PROT_WRITE, MAP_SHARED);
+  ASSERT_TRUE(first.ok());
+  writer.reset();
+  both.reset();
+  usleep(100'000);  // RELEASE is not waited for
+  const Descriptor later(open(Mount("file").c_str(), O_RDWR));
+  ASSERT_GE(later.get(), 0);
+  const Mapping second(later.get(), 2, PROT_READ | PROT_WRITE, MAP_SHARED);
+  ASSERT_TRUE(second.ok());
+  second.data()[0] = '?';
+  first.data()[0] = 'a';
+  EXPECT_EQ(second.data()[0], 'a');
+  second.data()[1] = 'b';
+  EXPECT_EQ(first.data()[1], 'b');
+  ASSERT_EQ(fsync(later.get()), 0);
+  EXPECT_EQ(ReadFile(Source("file"))->substr(0, 2), "ab");
+}
+
+TEST_F(PassthroughTest, LeasesAreToBeHadAgainWhenTheWriterHasClosed) {
+  ASSERT_TRUE(OverwriteFile(Mount("file"), "x"));
+  EXPECT_TRUE(Eventually([&] {
+    const double before = gateway_.Metric("ocfsgw_unleased_reads_total");
+    const double blocks = gateway_.Metric("ocfsgw_block_reads_total{from=\"store\"}");
+    EXPECT_TRUE(WriteFile("/proc/sys/vm/drop_caches", "1\n"));
+    ReadFile(Mount("file"));
+    return gateway_.Metric("ocfsgw_unleased_reads_total") == before &&
+           gateway_.Metric("ocfsgw_block_reads_total{from=\"store\"}") > blocks;
+  }));
+}
+
+TEST_F(PassthroughTest, DirectWritesNeedNoAlignment) {
+  const Descriptor writer(open(Mount("file").c_str(), O_WRONLY | O_DIRECT));
+  ASSERT_TRUE(Put(writer.get(), "unaligned", 3));
+  EXPECT_EQ(ReadFile(Source("file"))->substr(3, 9), "unaligned");
+}
+
 TEST_F(PassthroughTest, SetUserIdGoesWithAWrite) {
+  ASSERT_EQ(chmod(Mount("file").c_str(), 0777), 0);
+  for (const bool before : {true, false}) {  // the bits are there before it is opened
+    int go[2];
+    ASSERT_EQ(pipe(go), 0);
+    if (before) {
+      ASSERT_EQ(chmod(Mount("file").c_str(), 06777), 0);
+    }
+    const Fork writer([path = Mount("file"), go] {
+      if (setgid(65534) != 0 || setuid(65534) != 0) return 2;
+      const int fd = open(path.c_str(), O_WRONLY);
+      if (fd < 0 || write(fd, "x", 1) != 1) return 1;
+      char byte = 0;
+      return read(go[0], &byte, 1) == 1 && write(fd, "y", 1) == 1 ? 0 : 1;
+    });
+    ASSERT_TRUE(Eventually([&] { return ReadFile(Source("file"))->starts_with("x"); }));
+    if (!before) {
+      ASSERT_EQ(chmod(Mount("file").c_str(), 06777), 0);
+    }
+    ASSERT_EQ(write(go[1], "g", 1), 1);
+    EXPECT_EQ(WaitForChild(writer.pid()), 0);
+    for (const std::string& at : {Source("file"), Mount("file")}) {
+      struct stat st {};
+      ASSERT_EQ(stat(at.c_str(), &st), 0);
+      EXPECT_EQ(st.st_mode & 07777, 0777u) << at << ", " << before;
+    }
+    close(go[0]);
+    close(go[1]);
+    ASSERT_TRUE(OverwriteFile(Source("file"), "--"));
+  }
   ASSERT_EQ(chmod(Mount("file").c_str(), 06777), 0);
-  const Fork writer([path = Mount("file")] {
-    if (setgid(65534) != 0 || setuid(65534) != 0) return 2;
-    const int fd = open(path.c_str(), O_WRONLY);
-    return fd >= 0 && write(fd, "x", 1) == 1 ? 0 : 1;
-  });
-  EXPECT_EQ(WaitForChild(writer.pid()), 0);
+  ASSERT_TRUE(OverwriteFile(Mount("file"), "by root"));
   struct stat st {};
-  ASSERT_EQ(stat(Source("file").c_str(), &st), 0);
-  EXPECT_EQ(st.st_mode & 07777, 0777u);
+  ASSERT_EQ(stat(Mount("file").c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 07777, 06777u) << "who may keep them";
+}
+
+TEST_F(PassthroughTest, OfWhatHasNoNameAndOfWhatLosesIt) {
+  const Descriptor unnamed(open(Mount("").c_str(), O_WRONLY | O_TMPFILE, 0600));
+  ASSERT_TRUE(unnamed.get() >= 0 && Put(unnamed.get(), "unnamed"));
+  struct stat st {};
+  ASSERT_EQ(fstat(unnamed.get(), &st), 0);
+  EXPECT_EQ(st.st_size, 7);
+  const Descriptor file(open(Mount("file").c_str(), O_WRONLY));
+  ASSERT_EQ(unlink(Mount("file").c_str()), 0);
+  ASSERT_TRUE(Put(file.get(), "gone", kBytes));
+  ASSERT_EQ(fstat(file.get(), &st), 0);
+  EXPECT_EQ(st.st_size, static_cast<off_t>(kBytes + 4));
 }
 
 TEST_F(PassthroughTest, ManyAtOnceInAllWays) {
@@ -145,12 +222,35 @@ TEST_F(PassthroughTest, ManyAtOnceInAllWays) {
         if (way != O_WRONLY && ReadAt(file.get(), kEach, at) != last) ++wrong;
         const Descriptor again(open(Mount("file").c_str(), O_RDONLY));
         if (ReadAt(again.get(), kEach, at) != last) ++wrong;
+        const std::string own = Mount("own" + std::to_string(t));
+        if (!WriteFile(own, last) || ReadFile(own) != last || unlink(own.c_str()) != 0) ++wrong;
       }
     });
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(wrong.load(), 0);
   EXPECT_EQ(ReadFile(Mount("file")), ReadFile(Source("file")));
+}
+
+/// Whether the kernel writes by itself where that is left to the gateway.
+using PassthroughChoice = MountTest;
+
+TEST_F(PassthroughChoice, IsTheKernelsWithLocalLeasesOnly) {
+  ASSERT_TRUE(gateway_.Start("passthrough=on"));
+  const bool can =
+      Eventually([&] { return gateway_.Ctl("status").value("passthrough", false); }, Milliseconds(2000));
+  ASSERT_TRUE(gateway_.Restart("passthrough=auto"));
+  EXPECT_EQ(Eventually([&] { return gateway_.Ctl("status").value("passthrough", false); },
+                       Milliseconds(can ? 20000 : 100)),
+            can);
+  ASSERT_TRUE(gateway_.Unmount());
+  for (const char* off : {"lease=none,passthrough=auto", "lease=local,passthrough=off"}) {
+    const Outcome mounted = gateway_.Mounting(std::string(off) + ",cache_dir=" + gateway_.cache_dir());
+    ASSERT_EQ(mounted.exit_code, 0) << mounted.err;
+    List(gateway_.Mount());  // INIT has been answered
+    EXPECT_FALSE(gateway_.Ctl("status").value("passthrough", true)) << off;
+    ASSERT_TRUE(gateway_.Unmount());
+  }
 }
 
 }  // namespace

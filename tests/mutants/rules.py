@@ -59,6 +59,7 @@ TAKE_BACK_HERE = ("    ForgetAttributes(inode, true);\n"
 LISTINGS_MOUNT = Test("mount_coherence_test", "Listings.*", 90, ("ocfsgw", "ocfsgwctl"))
 PASSTHROUGH = "fusefs/passthrough.cc"
 PASSTHROUGH_MOUNT = Test("mount_operations_test", "PassthroughTest.*", 120, ("ocfsgw", "ocfsgwctl"))
+SET_IDS = Test("mount_operations_test", "OperationsUsers.SetId*", 60, ("ocfsgw", "ocfsgwctl"))
 LISTINGS_UNIT = Test("fusefs_test", "KernelListings*")
 INVALIDATE = "void KernelNotifier::Invalidate(InodeId"
 LISTINGS = "fusefs/kernel_listings.cc"
@@ -135,7 +136,7 @@ MUTANTS = [
            (Edit("fusefs/ops_directories.cc", "constexpr off_t kEnd", "constexpr size_t kNoEntryBytes = 8;", "constexpr size_t kNoEntryBytes = 0;"),),
            (LISTINGS_MOUNT,)),
     Mutant("listings-goes-on", "who reads the kernel's pages goes on in the same listing when they have been taken back",
-           (Edit("fusefs/ops_directories.cc", "Result<std::shared_ptr<const Listing>> ListingFor(", "if (handle.kernel.keeping) listing", "if (handle.kernel.keeping && ino == 0) listing"),),
+           (Edit("fusefs/file_handle.h", "struct DirectoryHandle", "listing(std::move(kernel.listing))", "listing(nullptr)"),),
            (LISTINGS_MOUNT,)),
     Mutant("listings-revived", "a listing is taken back before names are found true",
            (Edit(SETTLING, "bool LeaseTable::ReviveNames(", "  kernel_.ForgetListing(directory->id());", "  "),),
@@ -150,7 +151,7 @@ MUTANTS = [
            (Edit(LISTINGS, "KernelListings::Open(", "known.lease != lease && known.open == 0", "known.lease != lease"),),
            (LISTINGS_UNIT,)),
     Mutant("listings-pages-of-this-lease", "pages are kept only if all were read under this lease",
-           (Edit(LISTINGS, "KernelListings::Open(", "known.clean", "known.clean || known.has || known.lease == lease"),),
+           (Edit(LISTINGS, "KernelListings::Open(", "known.clean &&", "(known.clean || known.has || known.lease == lease) &&"),),
            (LISTINGS_UNIT,)),
     Mutant("listings-alone", "only who is alone from the beginning completes a listing",
            (Edit(LISTINGS, "KernelListings::OnRead(", "known->open > 1", "known->open > 1000"),),
@@ -163,11 +164,26 @@ MUTANTS = [
            (LISTINGS_MOUNT,)),
     # --- files that the kernel writes to by itself
     Mutant("passthrough-first", "a file that is open is not passed through",
-           (Edit(PASSTHROUGH, "Passthrough::Open(", "known.handles == 0 && wanted", "known.backing == 0 && wanted"),),
+           (Edit(PASSTHROUGH, "Passthrough::Open(", "known.handles == 0 && known.backing == 0", "known.backing == 0"),),
            (PASSTHROUGH_MOUNT,)),
     Mutant("passthrough-all", "while one handle is passed through, all that are opened are",
-           (Edit(PASSTHROUGH, "Passthrough::Open(", "{.backing = known.backing,", "{.backing = wanted ? known.backing : 0,"),),
+           (Edit(PASSTHROUGH, "Passthrough::Open(", "{.backing = known.backing,", "{.backing = file >= 0 ? known.backing : 0,"),),
            (PASSTHROUGH_MOUNT,)),
+    Mutant("passthrough-mapped", "what may be mapped is passed through until the kernel forgets it",
+           (Edit(PASSTHROUGH, "Passthrough::Open(", "known.readable |= ", "known.readable &= "),),
+           (PASSTHROUGH_MOUNT,)),
+    Mutant("passthrough-closed", "the kernel gives the file up when nobody uses it",
+           (Edit(PASSTHROUGH, "void Passthrough::Close(", "  Drop(dropped);\n", ""),),
+           (PASSTHROUGH_MOUNT,)),
+    Mutant("passthrough-direct", "nor is it with O_DIRECT",
+           (Edit("fusefs/ops_files.cc", "int WorthPassingTo(", "O_APPEND | O_DIRECT", "O_APPEND"),),
+           (PASSTHROUGH_MOUNT,)),
+    Mutant("kill-by-write", "a user's write takes set-id bits away",
+           (Edit(CHANGES, "CoherentFs::Write(", "if (mode.kill_set_ids)", "if (false && mode.kill_set_ids)"),),
+           (SET_IDS,)),
+    Mutant("kill-by-truncate", "so does a truncation",
+           (Edit(CHANGES, "CoherentFs::SetAttr(", "kill_set_ids && !attr.mode", "false && kill_set_ids"),),
+           (SET_IDS,)),
     Mutant("open-files-wait", "the recall of an open file takes its pages back first",
            (Edit(TABLE, "bool LeaseTable::MayGoAtOnce(", "inode.opens.load() == 0", "true"),),
            (state("ProtocolRules.*"),)),

@@ -17,18 +17,18 @@ class KernelListingsTest : public testing::Test {
     return std::make_shared<const Listing>(std::vector<coherence::DirectoryEntry>{});
   }
   /// A READDIR at the end; whether it completes the listing.
-  bool End(const Handle& handle) {
+  bool End(Handle& handle) {
     listings.OnRead(kDirectory, handle, false);
     return listings.MayComplete(kDirectory, handle, listing);
   }
   /// Reads all of it.
-  bool Read(const Handle& handle) {
+  bool Read(Handle& handle) {
     listings.OnRead(kDirectory, handle, true);
     return End(handle);
   }
   /// Opens, reads, closes; whether that has completed a listing.
   bool List(uint32_t lease) {
-    const Handle handle = listings.Open(kDirectory, lease);
+    Handle handle = listings.Open(kDirectory, lease);
     const bool complete = Read(handle);
     listings.Close(kDirectory, handle);
     return complete;
@@ -39,25 +39,28 @@ class KernelListingsTest : public testing::Test {
 
 TEST_F(KernelListingsTest, OneHandleCompletesAndTheNextUseIt) {
   EXPECT_FALSE(listings.Has(kDirectory));
-  const Handle first = listings.Open(kDirectory, kLease);
+  Handle first = listings.Open(kDirectory, kLease);
   EXPECT_TRUE(first.keeping);
   EXPECT_FALSE(first.keeps_pages) << "what is there may be of any lease";
   EXPECT_TRUE(Read(first));
   listings.Close(kDirectory, first);
   EXPECT_TRUE(listings.Has(kDirectory));
-  EXPECT_EQ(listings.ListingOf(kDirectory), listing);
   EXPECT_FALSE(listings.Has(kElsewhere));
   for (int i = 0; i < 2; ++i) {
-    const Handle next = listings.Open(kDirectory, kLease);
+    Handle next = listings.Open(kDirectory, kLease);
     EXPECT_TRUE(next.keeping && next.keeps_pages);
+    EXPECT_EQ(next.listing, listing) << "to go on in";
+    listings.Close(kDirectory, next);
   }
+  listings.TakenBack(kDirectory);
+  EXPECT_EQ(listing.use_count(), 1) << "nobody needs it";
 }
 
 TEST_F(KernelListingsTest, WhileOneReadsNoOtherMayAdd) {
-  const Handle first = listings.Open(kDirectory, kLease);
+  Handle first = listings.Open(kDirectory, kLease);
   EXPECT_FALSE(listings.Open(kDirectory, kLease).keeping) << "it has not begun";
   listings.OnRead(kDirectory, first, true);
-  const Handle other = listings.Open(kDirectory, kLease);
+  Handle other = listings.Open(kDirectory, kLease);
   EXPECT_FALSE(other.keeping);
   EXPECT_TRUE(other.keeps_pages) << "or it would drop what the first has added";
   EXPECT_FALSE(Read(other));
@@ -71,8 +74,8 @@ TEST_F(KernelListingsTest, WhileOneReadsNoOtherMayAdd) {
 
 TEST_F(KernelListingsTest, OnlyWhoIsAloneFromTheBeginningCompletes) {
   ASSERT_TRUE(List(kLease));
-  const Handle one = listings.Open(kDirectory, kLease);
-  const Handle two = listings.Open(kDirectory, kLease);
+  Handle one = listings.Open(kDirectory, kLease);
+  Handle two = listings.Open(kDirectory, kLease);
   EXPECT_FALSE(Read(one)) << "the kernel has lost it, and both read";
   listings.OnRead(kDirectory, two, true);
   listings.Close(kDirectory, one);
@@ -83,27 +86,27 @@ TEST_F(KernelListingsTest, OnlyWhoIsAloneFromTheBeginningCompletes) {
 }
 
 TEST_F(KernelListingsTest, WhoBeganInTheMiddleDoesNot) {
-  const Handle handle = listings.Open(kDirectory, kLease);
+  Handle handle = listings.Open(kDirectory, kLease);
   EXPECT_FALSE(End(handle));
 }
 
 TEST_F(KernelListingsTest, HandlesOfAnEarlierLeaseKeepOthersFromKeeping) {
-  const Handle old = listings.Open(kDirectory, kLease);
+  Handle old = listings.Open(kDirectory, kLease);
   ASSERT_TRUE(Read(old));
   listings.OnRead(kDirectory, old, false);
   EXPECT_FALSE(listings.Open(kDirectory, kNextLease).keeping);
   EXPECT_EQ(old.lease, kLease) << "under which nothing more is completed";
   listings.Close(kDirectory, old);
-  const Handle next = listings.Open(kDirectory, kNextLease);
+  Handle next = listings.Open(kDirectory, kNextLease);
   EXPECT_TRUE(next.keeping);
   EXPECT_FALSE(next.keeps_pages) << "they are of the earlier lease";
-  EXPECT_EQ(listings.ListingOf(kDirectory), nullptr);
+  EXPECT_EQ(next.listing, nullptr);
 }
 
 TEST_F(KernelListingsTest, PagesAreDroppedUntilAHandleThatDropsThemHasRead) {
-  const Handle first = listings.Open(kDirectory, kLease);
+  Handle first = listings.Open(kDirectory, kLease);
   listings.Close(kDirectory, first);  // the kernel may never have worked its OPENDIR in
-  const Handle next = listings.Open(kDirectory, kLease);
+  Handle next = listings.Open(kDirectory, kLease);
   EXPECT_FALSE(next.keeps_pages);
   listings.OnRead(kDirectory, next, true);
   listings.Close(kDirectory, next);
@@ -111,7 +114,7 @@ TEST_F(KernelListingsTest, PagesAreDroppedUntilAHandleThatDropsThemHasRead) {
 }
 
 TEST_F(KernelListingsTest, WithoutTheLeaseItWasNotCompleted) {
-  const Handle handle = listings.Open(kDirectory, kLease);
+  Handle handle = listings.Open(kDirectory, kLease);
   ASSERT_TRUE(Read(handle));
   listings.NotCompleted(kDirectory, handle);
   EXPECT_FALSE(End(handle)) << "once is enough";
@@ -122,6 +125,15 @@ TEST_F(KernelListingsTest, IsAskedForAgainWhereThatMayBeWorthIt) {
   ASSERT_TRUE(List(kLease));
   listings.ListAgain(kDirectory);
   listings.ListAgain(kElsewhere);
+  EXPECT_FALSE(listings.Open(kDirectory, kLease).keeps_pages);
+}
+
+TEST_F(KernelListingsTest, AskingAgainIsNotUndoneByWhoReads) {
+  Handle handle = listings.Open(kDirectory, kLease);
+  listings.OnRead(kDirectory, handle, true);
+  listings.ListAgain(kDirectory);
+  EXPECT_TRUE(End(handle));
+  listings.Close(kDirectory, handle);
   EXPECT_FALSE(listings.Open(kDirectory, kLease).keeps_pages);
 }
 
