@@ -180,7 +180,7 @@ LeaseTable::Todo LeaseTable::Note(const InodePtr& ref, Inode& inode, LeaseAction
     inode.xattrs.reset();
   }
   if (actions.distrust || actions.invalidate) inode.kernel_size.OnInvalidation();
-  // A directory has no pages, and a symbolic link's never change.
+  // A directory has none but its listing, which goes with its names; a symbolic link's never change.
   const uint32_t mode = inode.attr.mode;
   if (actions.invalidate && !S_ISDIR(mode) && !S_ISLNK(mode)) todo.ranges = Complement(inode.in_flight);
   const bool leased = inode.state.serving() || inode.state.phase() == LeasePhase::kRecalled;
