@@ -123,9 +123,11 @@ Result<Entry> CoherentFs::LookupUnder(const InodePtr& parent, const LeaseView& v
 
 void CoherentFs::LookUpAhead(const InodePtr& parent, const LeaseView& view, const std::string& name,
                              const Result<Entry>& found) {
-  // With second_access this would be the first one; and few leases would push one another out.
+  // With second_access this would be the first one. With max_staleness a directory that is being changed is
+  // leased again and again, and what is ahead in it may be what its writer is about to remove. Few leases
+  // would push one another out.
   const LeaseConfig& config = leases_.config();
-  if (ahead_ == nullptr || config.second_access.count() > 0) return;
+  if (ahead_ == nullptr || config.second_access.count() > 0 || config.max_staleness.count() > 0) return;
   if (config.max_leases < 4 * Directory::kAheadMax) return;
   Directory::AheadOfWalk ahead = view.names->Ahead(name);
   if (ahead.walk && found.ok() && S_ISREG(found->attr.mode) && found->attr.size > 0) {

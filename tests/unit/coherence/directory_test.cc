@@ -74,5 +74,27 @@ TEST(LookUpAhead, TakesLeasesThatAWalkThenFinds) {
   EXPECT_EQ(machine.metrics.names_from_backend.value(), in_backend);
 }
 
+// A directory that is being changed is leased again and again then; nobody has asked for what is ahead.
+TEST(LookUpAhead, IsLeftOutWhereStalenessIsAllowed) {
+  sim::SimVolume volume(1);
+  for (int i = 0; i < 30; ++i) volume.WriteFile(Name(i), "x");
+  cache::MemoryPageStore store{1 << 20};
+  sim::SimMachineOptions options;
+  options.max_leases = 1000;
+  options.max_staleness = std::chrono::milliseconds(500);
+  sim::SimMachine machine(volume, store, options);
+  AsioExecutor ahead({.name = "ahead", .threads = 4});
+  CoherentFs fs(machine.backend, machine.leases, store, machine.metrics, nullptr, &ahead);
+  const auto root = fs.Root();
+  ASSERT_TRUE(root.ok());
+  const auto listing = fs.List(root->inode);
+  ASSERT_TRUE(listing.ok());
+  for (size_t i = 0; i < 2 * Directory::kWalkMin; ++i) {
+    ASSERT_TRUE(fs.Lookup(root->inode, (*listing)->entries()[i].name).ok());
+  }
+  ahead.Stop();
+  EXPECT_EQ(machine.metrics.names_from_backend.value(), 2 * Directory::kWalkMin);
+}
+
 }  // namespace
 }  // namespace ocfsgw::coherence
