@@ -42,7 +42,7 @@ Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offs
   }
   // Not before: it may be opened only now, and wait for our own lease, whose recall waits for these pages.
   OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
-  if (mode.kill_set_ids) OCFSGW_RETURN_IF_ERROR(DropSetIds(change, file));
+  if (mode.kill_set_ids) OCFSGW_RETURN_IF_ERROR(DropSetIds(file.inode(), *backing));
   const auto alone = mode.append ? LockAppends(file.inode(), *backing) : nullptr;
   OCFSGW_ASSIGN_OR_RETURN(const size_t n, backing->Write(offset, from, mode.append));
   metrics_.bytes_written.Add(n);
@@ -53,14 +53,12 @@ Result<size_t> CoherentFs::Write(Mutation& change, OpenFile& file, uint64_t offs
   return n;
 }
 
-Status CoherentFs::DropSetIds(Mutation& change, OpenFile& file) {
-  OCFSGW_RETURN_IF_ERROR(change.Add(file.inode()));
-  OCFSGW_ASSIGN_OR_RETURN(BackendFile* const backing, file.Backing(backend_));
-  OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, backing->Stat());
+Status CoherentFs::DropSetIds(const InodePtr& inode, BackendFile& backing) {
+  OCFSGW_ASSIGN_OR_RETURN(const FileAttr attr, backing.Stat());
   AttrChange drop;
   drop.mode = WithoutSetIds(attr.mode);
   if (!drop.mode) return Status::Ok();
-  return backend_.SetAttr(file.inode()->node, drop, backing).status();
+  return backend_.SetAttr(inode->node, drop, &backing).status();
 }
 
 Status CoherentFs::DropSetGroupId(Mutation& change, const InodePtr& inode, const Caller& caller) {

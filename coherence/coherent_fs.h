@@ -223,7 +223,7 @@ class CoherentFs {
   void FetchAhead(const InodePtr& inode, const LeaseView& view);
   // Changes.
   /// The backend does it for nobody who is privileged, as this process is.
-  Status DropSetIds(Mutation& change, OpenFile& file);
+  Status DropSetIds(const InodePtr& inode, BackendFile& backing);
   std::unique_ptr<AppendLock> LockAppends(const InodePtr& inode, BackendFile& file);
   Result<Entry> NewEntry(const Result<Found>& found);
   template <typename Remove>

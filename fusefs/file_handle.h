@@ -33,9 +33,10 @@ class HandleSet {
     dead = std::move(it->second);
     handles_.erase(it);
   }
-  /// REQUIRES: `key` is of a handle that was added and not removed, as the kernel sees to.
-  static T& At(uint64_t key) { return *reinterpret_cast<T*>(key); }  // NOLINT(performance-no-int-to-ptr)
-  static T& Of(const fuse_file_info* fi) { return At(fi->fh); }
+  /// REQUIRES: `fi` is of a handle that was added and not removed, as the kernel sees to.
+  static T& Of(const fuse_file_info* fi) {
+    return *reinterpret_cast<T*>(fi->fh);  // NOLINT(performance-no-int-to-ptr)
+  }
 
  private:
   Mutex mutex_;

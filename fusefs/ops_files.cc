@@ -46,9 +46,9 @@ void PassThroughIfPossible(MountContext& context, fuse_ino_t ino, FileHandle& ha
   if (handle.passed.backing != 0) PassThrough(handle.passed.backing);
 }
 
-void CloseFile(MountContext& context, fuse_ino_t ino, uint64_t fh) {
-  context.passthrough.Close(ino, OpenFiles::At(fh).passed);
-  context.files.Remove(fh);
+void CloseFile(MountContext& context, fuse_ino_t ino, const fuse_file_info* fi) {
+  context.passthrough.Close(ino, OpenFiles::Of(fi).passed);
+  context.files.Remove(fi->fh);
 }
 
 void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
@@ -63,7 +63,7 @@ void Open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   Describe(context, **file, fi);
   fi->fh = context.files.Add(std::make_unique<FileHandle>(std::move(*file)));
   PassThroughIfPossible(context, ino, OpenFiles::Of(fi));
-  if (fuse_reply_open(req, fi) != 0) CloseFile(context, ino, fi->fh);
+  if (fuse_reply_open(req, fi) != 0) CloseFile(context, ino, fi);
 }
 
 void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* fi) {
@@ -84,7 +84,7 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
   if (named) context.names.Change(parent, name, param.ino);
   PassThroughIfPossible(context, param.ino, OpenFiles::Of(fi));
   if (fuse_reply_create(req, &param, fi) != 0) {
-    CloseFile(context, param.ino, fi->fh);
+    CloseFile(context, param.ino, fi);
     ForgetNode(context, param.ino, 1);
   }
 }
@@ -92,7 +92,7 @@ void Create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
 void Release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* fi) {
   MountContext& context = Context(req);
   if (context.ranges != nullptr) context.ranges->DropHandle(OpenFiles::Of(fi).file->inode()->id(), fi->fh);
-  CloseFile(context, ino, fi->fh);
+  CloseFile(context, ino, fi);
   fuse_reply_err(req, 0);
 }
 

@@ -23,7 +23,7 @@ constexpr unsigned long kBackingClose = _IOW(229, 2, uint32_t);   // FUSE_DEV_IO
 
 }  // namespace
 
-int Passthrough::Register(int file) const {
+int Passthrough::Register(int file) {
   const BackingMap map{.fd = file, .flags = 0, .padding = 0};
   const int backing = ioctl(device_, kBackingOpen, &map);
   if (backing > 0) return backing;

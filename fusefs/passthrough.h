@@ -52,13 +52,13 @@ class Passthrough {
     uint32_t handles = 0;   ///< All of the same kind.
     bool readable = false;  ///< One that is passed through was, and may have been mapped.
   };
-  int Register(int file) const;
+  int Register(int file) REQUIRES(mutex_);
   /// The node is used no more; may free the space of a removed file.
   void Drop(const Node& node) const;
 
   int device_ = -1;
   std::atomic<bool> enabled_{false};
-  mutable std::atomic<bool> refused_{false};
+  std::atomic<bool> refused_{false};
   Mutex mutex_;
   std::unordered_map<fuse_ino_t, Node> nodes_ GUARDED_BY(mutex_);
 };

@@ -75,6 +75,12 @@ int UnmountAll(const std::string& mountpoint) {
   return umount2(mountpoint.c_str(), 0);
 }
 
+/// What all gateways of a run are to have.
+std::string OptionsForAll() {
+  const char* const all = std::getenv("OCFSGW_GATEWAY_OPTIONS");  // NOLINT(concurrency-mt-unsafe)
+  return all == nullptr ? "" : all;
+}
+
 }  // namespace
 
 std::string GatewayMount::Program() { return ProgramPath("ocfsgw", OCFSGW_PROGRAM); }
@@ -133,9 +139,8 @@ void GatewayMount::Watch(Milliseconds limit) {
 }
 
 std::string GatewayMount::Options(const std::string& more) const {
-  const char* const all = std::getenv("OCFSGW_GATEWAY_OPTIONS");  // NOLINT(concurrency-mt-unsafe)
-  const std::string others =
-      (more.empty() ? "" : "," + more) + (all == nullptr ? "" : "," + std::string(all));
+  const std::string all = OptionsForAll();
+  const std::string others = (more.empty() ? "" : "," + more) + (all.empty() ? "" : "," + all);
   return "lease=local,cache_dir=" + cache_dir() +
          (others.find("passthrough=") == std::string::npos ? ",passthrough=off" : "") + others;
 }
@@ -147,8 +152,7 @@ Outcome GatewayMount::Mounting(const std::string& all_options) {
 testing::AssertionResult GatewayMount::Start(const std::string& more) {
   const Outcome outcome = Mounting(Options(more));
   if (outcome.exit_code == 0 && mounted()) {
-    const char* const all = std::getenv("OCFSGW_GATEWAY_OPTIONS");  // NOLINT(concurrency-mt-unsafe)
-    if (all != nullptr && std::string(all).find("passthrough=on") != std::string::npos &&
+    if (OptionsForAll().find("passthrough=on") != std::string::npos &&
         !Eventually([this] { return Ctl("status").value("passthrough", false); }, Milliseconds(2000))) {
       std::cerr << "NOT TESTED: passthrough, which this kernel does not have (Linux 6.9)\n";
     }

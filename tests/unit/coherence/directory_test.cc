@@ -47,53 +47,58 @@ TEST(Directory, OtherOrdersAreNoWalk) {
   EXPECT_THAT(directory.Ahead("none").names, IsEmpty());
 }
 
-TEST(LookUpAhead, TakesLeasesThatAWalkThenFinds) {
-  sim::SimVolume volume(1);
-  for (int i = 0; i < 30; ++i) volume.WriteFile(Name(i), "x");
-  cache::MemoryPageStore store{1 << 20};
-  sim::SimMachineOptions options;
-  options.max_leases = 1000;
-  sim::SimMachine machine(volume, store, options);
-  AsioExecutor ahead({.name = "ahead", .threads = 4});
-  CoherentFs fs(machine.backend, machine.leases, store, machine.metrics, nullptr, &ahead);
-  const auto root = fs.Root();
-  ASSERT_TRUE(root.ok());
-  const auto listing = fs.List(root->inode);
-  ASSERT_TRUE(listing.ok());
-  for (size_t i = 0; i < Directory::kWalkMin; ++i) {
-    ASSERT_TRUE(fs.Lookup(root->inode, (*listing)->entries()[i].name).ok());
+class LookUpAhead : public ::testing::Test {
+ protected:
+  void Start(Duration max_staleness) {
+    for (int i = 0; i < 30; ++i) volume_.WriteFile(Name(i), "x");
+    sim::SimMachineOptions options;
+    options.max_leases = 1000;
+    options.max_staleness = max_staleness;
+    machine_ = std::make_unique<sim::SimMachine>(volume_, store_, options);
+    fs_ = std::make_unique<CoherentFs>(machine_->backend, machine_->leases, store_, machine_->metrics,
+                                       nullptr, &ahead_);
+    root_ = fs_->Root()->inode;
+    listing_ = *fs_->List(root_);
   }
-  ahead.Stop();  // it has done all then
-  const uint64_t in_backend = machine.metrics.names_from_backend.value();
+  void TearDown() override {
+    root_ = nullptr;
+    fs_.reset();
+    machine_.reset();
+  }
+  Result<Entry> Lookup(size_t i) { return fs_->Lookup(root_, listing_->entries()[i].name); }
+  void Walk(size_t names) {
+    for (size_t i = 0; i < names; ++i) ASSERT_TRUE(Lookup(i).ok());
+    ahead_.Stop();  // it has done all then
+  }
+  uint64_t InBackend() const { return machine_->metrics.names_from_backend.value(); }
+
+  sim::SimVolume volume_{1};
+  cache::MemoryPageStore store_{1 << 20};
+  std::unique_ptr<sim::SimMachine> machine_;
+  AsioExecutor ahead_{{.name = "ahead", .threads = 4}};
+  std::unique_ptr<CoherentFs> fs_;
+  InodePtr root_;
+  std::shared_ptr<const Listing> listing_;
+};
+
+TEST_F(LookUpAhead, TakesLeasesThatAWalkThenFinds) {
+  Start({});
+  Walk(Directory::kWalkMin);
+  const uint64_t in_backend = InBackend();
   EXPECT_EQ(in_backend, Directory::kWalkMin + 4 * Directory::kWalkMin) << "no name twice";
   for (size_t i = Directory::kWalkMin; i < in_backend; ++i) {
-    const auto found = fs.Lookup(root->inode, (*listing)->entries()[i].name);
+    const auto found = Lookup(i);
     ASSERT_TRUE(found.ok());
     EXPECT_TRUE(found->lease.has_value());
   }
-  EXPECT_EQ(machine.metrics.names_from_backend.value(), in_backend);
+  EXPECT_EQ(InBackend(), in_backend);
 }
 
 // A directory that is being changed is leased again and again then; nobody has asked for what is ahead.
-TEST(LookUpAhead, IsLeftOutWhereStalenessIsAllowed) {
-  sim::SimVolume volume(1);
-  for (int i = 0; i < 30; ++i) volume.WriteFile(Name(i), "x");
-  cache::MemoryPageStore store{1 << 20};
-  sim::SimMachineOptions options;
-  options.max_leases = 1000;
-  options.max_staleness = std::chrono::milliseconds(500);
-  sim::SimMachine machine(volume, store, options);
-  AsioExecutor ahead({.name = "ahead", .threads = 4});
-  CoherentFs fs(machine.backend, machine.leases, store, machine.metrics, nullptr, &ahead);
-  const auto root = fs.Root();
-  ASSERT_TRUE(root.ok());
-  const auto listing = fs.List(root->inode);
-  ASSERT_TRUE(listing.ok());
-  for (size_t i = 0; i < 2 * Directory::kWalkMin; ++i) {
-    ASSERT_TRUE(fs.Lookup(root->inode, (*listing)->entries()[i].name).ok());
-  }
-  ahead.Stop();
-  EXPECT_EQ(machine.metrics.names_from_backend.value(), 2 * Directory::kWalkMin);
+TEST_F(LookUpAhead, IsLeftOutWhereStalenessIsAllowed) {
+  Start(std::chrono::milliseconds(500));
+  Walk(2 * Directory::kWalkMin);
+  EXPECT_EQ(InBackend(), 2 * Directory::kWalkMin);
 }
 
 }  // namespace

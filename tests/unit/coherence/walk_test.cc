@@ -100,6 +100,19 @@ class WalkTest : public ::testing::Test {
       ahead_.RunUntilIdle();
     }
   }
+  /// What comes next in a walk of 100 files that has only just turned out to read.
+  InodePtr WalkUntilItReads() {
+    Start(100);
+    for (size_t i = 0; i < kUnaided; ++i) StatAndRead(i);
+    return Stat(kUnaided);
+  }
+  /// The backend's next answer comes when it is `released`.
+  void HoldNextRead(std::promise<void>& held, std::promise<void>& released) {
+    after_read_ = [&held, &released] {
+      held.set_value();
+      released.get_future().wait();
+    };
+  }
   void Forget(size_t i) { store_->DropInode(Stat(i)->id()); }
   uint64_t BlocksAhead() const { return machine_->metrics.blocks_ahead.value(); }
 
@@ -245,14 +258,9 @@ TEST_F(WalkTest, AndARecallOnTheWayStoresNothing) {
 }
 
 TEST_F(WalkTest, SharesTheReadThatIsUnderWay) {
-  Start(100);
-  for (size_t i = 0; i < kUnaided; ++i) StatAndRead(i);
-  const InodePtr next = Stat(kUnaided);
+  const InodePtr next = WalkUntilItReads();
   std::promise<void> held, released;
-  after_read_ = [&] {
-    held.set_value();
-    released.get_future().wait();
-  };
+  HoldNextRead(held, released);
   auto ahead = std::async(std::launch::async, [&] { ahead_.RunUntilIdle(); });
   held.get_future().wait();
   auto read = std::async(std::launch::async, [&] { return Read(next); });
@@ -265,14 +273,9 @@ TEST_F(WalkTest, SharesTheReadThatIsUnderWay) {
 
 // Hangs if it waits for the READ.
 TEST_F(WalkTest, LeavesABlockToTheReadThatIsUnderWay) {
-  Start(100);
-  for (size_t i = 0; i < kUnaided; ++i) StatAndRead(i);
-  const InodePtr next = Stat(kUnaided);
+  const InodePtr next = WalkUntilItReads();
   std::promise<void> held, released;
-  after_read_ = [&] {
-    held.set_value();
-    released.get_future().wait();
-  };
+  HoldNextRead(held, released);
   auto read = std::async(std::launch::async, [&] { return Read(next); });
   held.get_future().wait();
   ahead_.RunUntilIdle();
